@@ -1,0 +1,306 @@
+"""The stage: where formats put what they read, before it becomes canonical tables.
+
+A format calls `Stage.add` with relations that have some of a table's columns; `Stage.finish` casts them, gives
+ids where the source has none, keeps rows with duplicate or missing ids under surrogate ids (and notes them in
+`intake`), merges what several sources say of one item, and writes one Parquet file per table.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from auditor.tables import TABLES, ddl, literal, present_columns, write_parquet
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    import duckdb
+    import pyarrow as pa
+
+_ID = "substr(sha256(CAST(json_array({parts}) AS VARCHAR)), 1, 32)"
+
+
+def hash_id(*parts: str) -> str:
+    """SQL for a stable id from SQL expressions: never a plain concatenation, which would confuse 'a|b','c' and 'a','b|c'.
+
+    >>> hash_id("a", "b")
+    'substr(sha256(CAST(json_array(a, b) AS VARCHAR)), 1, 32)'
+    """
+    return _ID.format(parts=", ".join(parts))
+
+
+@dataclass(frozen=True)
+class Source:
+    """One input and how to read it, as the command line gave it.
+
+    Attributes:
+        path: file or folder.
+        format: the format's name, or "" to detect it.
+        mapping: canonical column -> column of the source; `annotator.gender` style keys describe people.
+        gold: a table of true labels, or None.
+        predictions: probabilities (.npy, or a long table), or None.
+        classes: a file with one class name per line, or None.
+        media: folder in which uris are found, or None.
+        split: which split the source is, or "".
+    """
+
+    path: Path
+    format: str = ""
+    mapping: Mapping[str, str] = field(default_factory=dict)
+    gold: Path | None = None
+    predictions: Path | None = None
+    classes: Path | None = None
+    media: Path | None = None
+    split: str = ""
+
+
+@dataclass(frozen=True)
+class Tables:
+    """Canonical tables on disk.
+
+    Attributes:
+        paths: table -> Parquet file; every canonical table is there, empty ones too.
+        rows: table -> number of rows.
+        present: table -> columns in which at least one row is not NULL.
+        media: a Parquet file (item_id, path) with the absolute path of each item's medium; never shown to checks.
+        notes: sentences for the user: what was guessed, dropped, or merged.
+    """
+
+    paths: Mapping[str, Path]
+    rows: Mapping[str, int]
+    present: Mapping[str, frozenset[str]]
+    media: Path | None
+    notes: tuple[str, ...]
+
+
+class Stage:
+    """Collects what the formats read, in one DuckDB connection that spills to `work` when memory is short."""
+
+    def __init__(self, con: duckdb.DuckDBPyConnection, work: Path) -> None:
+        self.con = con
+        self.work = work
+        self.notes: list[str] = []
+        self.progress: Callable[[str, int, int | None], None] = lambda _what, _done, _total: None
+        self._parts: dict[str, list[str]] = {name: [] for name in TABLES}
+        self._count = 0
+        self._file = ""
+        self._source = 0
+        self._media: list[str] = []
+
+    def begin(self, file: str) -> None:
+        """Rows added from now on come from this source file (its name, not its path)."""
+        self._file = file
+        self._source += 1
+
+    def note(self, sentence: str) -> None:
+        """Tell the user something about the import: what was guessed or dropped, and how many."""
+        self.notes.append(sentence)
+
+    def add(self, table: str, rows: str | pa.Table | pa.RecordBatchReader) -> None:
+        """Add rows to a canonical table.
+
+        Args:
+            table: a name in `TABLES`.
+            rows: a SELECT over objects of this connection, or Arrow; columns are canonical ones, any subset, any
+                order. For `annotation`, an `annotation_id` that is NULL or absent is replaced by a hash.
+
+        Raises:
+            ValueError: a column is not canonical (a fault of the format, not of the input).
+        """
+        name = f"stage_{table}_{self._count}"
+        self._count += 1
+        if isinstance(rows, str):
+            self.con.execute(f"CREATE TEMP TABLE {name} AS {rows}")
+        else:
+            self.con.register(f"{name}_arrow", rows)
+            self.con.execute(f"CREATE TEMP TABLE {name} AS SELECT * FROM {name}_arrow")
+            self.con.unregister(f"{name}_arrow")
+        columns = [row[0] for row in self.con.execute(f"DESCRIBE {name}").fetchall()]
+        unknown = set(columns) - set(TABLES[table].columns)
+        if unknown:
+            raise ValueError(f"{table} has no column {sorted(unknown)}")
+        typed = ", ".join(
+            f'CAST("{column}" AS {spec.type}) AS "{column}"' if column in columns else f'CAST(NULL AS {spec.type}) AS "{column}"'
+            for column, spec in TABLES[table].columns.items()
+        )
+        self._parts[table].append(
+            f"SELECT {typed}, {self._source} AS _source, {literal(self._file)} AS _file, "
+            f"{self._count} AS _part, rowid AS _row, {'annotation_id' in columns} AS _has_id FROM {name}"
+        )
+
+    def add_media(self, rows: pa.Table) -> None:
+        """Say where media are: Arrow with (item_id, path), absolute paths already checked to lie inside their root."""
+        name = f"stage_media_{self._count}"
+        self._count += 1
+        self.con.register(f"{name}_arrow", rows)
+        self.con.execute(f"CREATE TEMP TABLE {name} AS SELECT item_id, path FROM {name}_arrow")
+        self.con.unregister(f"{name}_arrow")
+        self._media.append(name)
+
+    def finish(self, folder: Path, media_root: Path | None = None) -> Tables:
+        """Write the canonical tables to `folder` and say what they hold.
+
+        Args:
+            folder: where `item.parquet` and so on go.
+            media_root: where to look for media that no format has located, by uri and then by item id.
+        """
+        self._union_all()
+        self._name_annotations()
+        self._locate_media(media_root)
+        self._complete_items()
+        self._complete_annotators()
+        paths = {name: folder / f"{name}.parquet" for name in TABLES}
+        rows = {}
+        for name, table in TABLES.items():
+            columns = ", ".join(f'"{column}"' for column in table.columns)
+            write_parquet(self.con, f"SELECT {columns} FROM all_{name}", table.key, paths[name])
+            rows[name] = self._one(f"SELECT count(*) FROM all_{name}")
+        media = None
+        if self._one("SELECT count(*) FROM media_file"):
+            media = folder / "media.parquet"
+            write_parquet(self.con, "SELECT item_id, path FROM media_file", ("item_id",), media)
+        present = {name: present_columns(path) if rows[name] else frozenset[str]() for name, path in paths.items()}
+        return Tables(paths, rows, present, media, tuple(self.notes))
+
+    def _one(self, query: str) -> Any:
+        row = self.con.execute(query).fetchone()
+        assert row is not None
+        return row[0]
+
+    def _union_all(self) -> None:
+        for name, table in TABLES.items():
+            parts = self._parts[name]
+            if parts:
+                self.con.execute(f"CREATE TEMP TABLE raw_{name} AS {' UNION ALL '.join(parts)}")
+            else:
+                self.con.execute(ddl(f"raw_{name}", table.columns).replace("CREATE TABLE", "CREATE TEMP TABLE"))
+                for column, kind in (("_source", "INTEGER"), ("_file", "VARCHAR"), ("_part", "INTEGER"), ("_row", "BIGINT"), ("_has_id", "BOOLEAN")):
+                    self.con.execute(f"ALTER TABLE raw_{name} ADD COLUMN {column} {kind}")
+            for part in range(self._count):
+                self.con.execute(f"DROP TABLE IF EXISTS stage_{name}_{part}")
+        self.con.execute("CREATE TEMP TABLE kept AS SELECT problem, \"of\", item_id, annotation_id, source_id, _file AS file, detail FROM raw_intake")
+        for name in ("qualification", "ontology", "prediction", "model", "embedding"):
+            key = ", ".join(TABLES[name].key)
+            required = " AND ".join(f"{column} IS NOT NULL" for column in TABLES[name].key if column != "valid_from")
+            self.con.execute(
+                f"CREATE TEMP TABLE all_{name} AS SELECT * FROM raw_{name} WHERE {required} "
+                f"QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY _part, _row) = 1"
+            )
+
+    def _name_annotations(self) -> None:
+        """Give every annotation a unique id; rows whose own id is missing or taken are kept and noted."""
+        self.con.execute("UPDATE raw_annotation SET annotation_id = NULL WHERE annotation_id = ''")
+        self.con.execute("UPDATE raw_annotation SET item_id = NULL WHERE item_id = ''")
+        columns = [column for column in TABLES["annotation"].columns if column not in {"annotation_id", "item_id", "task", "source"}]
+        rest = ", ".join(f'"{column}"' for column in columns)
+        base = (
+            f"SELECT annotation_id, item_id, coalesce(task, 'label') AS task, coalesce(source, 'human') AS source, {rest}, "
+            "_source, _file, _part, _row, _has_id FROM raw_annotation"
+        )
+        if self._one("SELECT count(*) FROM raw_annotation WHERE annotation_id IS NULL OR item_id IS NULL"):
+            made = hash_id("item_id", "task", "annotator_id", "source", "nth")
+            base = (
+                f"SELECT coalesce(annotation_id, {made}) AS annotation_id, item_id, task, source, {rest}, "
+                "_source, _file, _part, _row, _has_id AND annotation_id IS NULL AS _no_id FROM (SELECT *, row_number() OVER ("
+                "PARTITION BY item_id, task, annotator_id, source, annotation_id IS NULL ORDER BY _part, _row) AS nth "
+                f"FROM ({base}))"
+            )
+        else:
+            base = f"SELECT * EXCLUDE (_has_id), false AS _no_id FROM ({base})"
+        self.con.execute(f"CREATE TEMP TABLE named AS {base}")
+        self.con.execute("DROP TABLE raw_annotation")
+        if self._one("SELECT count(*) - count(DISTINCT annotation_id) FROM named"):
+            again = hash_id("annotation_id", "twin", "'again'")
+            self.con.execute(
+                "CREATE TEMP TABLE twins AS SELECT *, "
+                "row_number() OVER (PARTITION BY annotation_id ORDER BY _part, _row) AS twin, "
+                "row_number() OVER (PARTITION BY annotation_id, _source ORDER BY _part, _row) AS here FROM named"
+            )
+            self.con.execute(
+                f"INSERT INTO kept SELECT 'duplicate_id', 'annotation', item_id, {again}, annotation_id, _file, "
+                "'the annotation id ' || annotation_id || ' stands more than once in ' || _file FROM twins WHERE here > 1"
+            )
+            self.con.execute("DROP TABLE named")
+            self.con.execute(
+                f"CREATE TEMP TABLE named AS SELECT * EXCLUDE (twin, here) REPLACE "
+                f"(CASE WHEN twin > 1 THEN {again} ELSE annotation_id END AS annotation_id) FROM twins"
+            )
+            self.con.execute("DROP TABLE twins")
+        self.con.execute(
+            "INSERT INTO kept SELECT 'missing_id', 'annotation', item_id, annotation_id, NULL, _file, "
+            "'an annotation in ' || _file || ' has no id while others have' FROM named WHERE _no_id"
+        )
+        self.con.execute(
+            "INSERT INTO kept SELECT 'missing_id', 'item', 'missing-' || annotation_id, annotation_id, NULL, _file, "
+            "'an annotation in ' || _file || ' does not say which item it is about' FROM named WHERE item_id IS NULL"
+        )
+        self.con.execute("UPDATE named SET item_id = 'missing-' || annotation_id WHERE item_id IS NULL")
+        self.con.execute("ALTER TABLE named RENAME TO all_annotation")
+
+    def _locate_media(self, root: Path | None) -> None:
+        """Collect located media, look for the rest under `root`, and read their sizes and digests."""
+        from auditor import media
+
+        union = " UNION ALL ".join(f"SELECT * FROM {name}" for name in self._media) or "SELECT '' AS item_id, '' AS path WHERE false"
+        self.con.execute(f"CREATE TEMP TABLE media_file AS SELECT item_id, min(path) AS path FROM ({union}) GROUP BY item_id")
+        if root is not None:
+            wanted = self.con.execute(
+                "SELECT DISTINCT item_id, uri FROM raw_item WHERE item_id IS NOT NULL AND item_id NOT IN (SELECT item_id FROM media_file)"
+            ).fetchall()
+            found, missing = media.locate(root, wanted)
+            self.con.register("found_arrow", found)
+            self.con.execute("INSERT INTO media_file SELECT item_id, path FROM found_arrow")
+            self.con.unregister("found_arrow")
+            self._keep("missing_media", [(item, item, "no file for it in the media folder") for item in missing])
+            if not found.num_rows and wanted:
+                self.note(f"no medium of {len(wanted):,} items was found in {root.name}: item uris do not match its files")
+        files = self.con.execute("SELECT item_id, path FROM media_file ORDER BY item_id").fetchall()
+        facts, broken = media.facts(files, self.progress)
+        self._keep("unreadable_media", broken)
+        self.con.register("facts_arrow", facts)
+        self.con.execute("CREATE TEMP TABLE media_fact AS SELECT * FROM facts_arrow")
+        self.con.unregister("facts_arrow")
+
+    def _keep(self, problem: str, rows: list[tuple[str, str, str]]) -> None:
+        if rows:
+            self.con.executemany(
+                "INSERT INTO kept VALUES (?, 'item', ?, NULL, ?, NULL, ?)", [(problem, item, source, detail) for item, source, detail in rows]
+            )
+
+    def _complete_items(self) -> None:
+        """One row per item: what the first source says of a column wins, media fill what none says."""
+        self.con.execute(
+            "INSERT INTO kept SELECT 'duplicate_id', 'item', item_id, NULL, item_id, any_value(_file), "
+            "'the item id ' || item_id || ' stands ' || count(*) || ' times in ' || any_value(_file) "
+            "FROM raw_item WHERE item_id IS NOT NULL GROUP BY item_id, _part HAVING count(*) > 1"
+        )
+        columns = [column for column in TABLES["item"].columns if column != "item_id"]
+        if self._one("SELECT count(*) - count(DISTINCT item_id) FROM raw_item"):
+            merged = ", ".join(f'arg_min("{column}", (_part, _row)) AS "{column}"' for column in columns)
+            relation = f"(SELECT item_id, {merged} FROM raw_item WHERE item_id IS NOT NULL GROUP BY item_id)"
+        else:
+            relation = "raw_item"
+        kept = ", ".join(
+            f'coalesce(i."{column}", f."{column}") AS "{column}"' if column in {"media", "sha256", "bytes", "width", "height", "duration"} else f'i."{column}"'
+            for column in columns
+        )
+        self.con.execute(f"CREATE TEMP TABLE all_item AS SELECT i.item_id, {kept} FROM {relation} i LEFT JOIN media_fact f USING (item_id)")
+        made = hash_id("problem", '"of"', "item_id", "annotation_id", "source_id", "file", "detail", "nth")
+        self.con.execute(
+            f"CREATE TEMP TABLE all_intake AS SELECT {made} AS intake_id, * EXCLUDE (nth) FROM (SELECT *, row_number() OVER ("
+            'PARTITION BY problem, "of", item_id, annotation_id, source_id, file, detail) AS nth FROM kept)'
+        )
+
+    def _complete_annotators(self) -> None:
+        """Everyone who made an annotation has a row; what the sources say of a person is merged."""
+        columns = [column for column in TABLES["annotator"].columns if column not in {"annotator_id", "kind"}]
+        merged = ", ".join(f'arg_min("{column}", (_part, _row)) AS "{column}"' for column in columns)
+        self.con.execute(
+            "CREATE TEMP TABLE all_annotator AS WITH said AS ("
+            f"SELECT annotator_id, arg_min(kind, (_part, _row)) AS kind, {merged} FROM raw_annotator WHERE annotator_id IS NOT NULL GROUP BY annotator_id), "
+            "seen AS (SELECT annotator_id, min(CASE source WHEN 'model' THEN 'model' WHEN 'rule' THEN 'rule' ELSE 'person' END) AS kind "
+            "FROM all_annotation WHERE annotator_id IS NOT NULL GROUP BY annotator_id) "
+            f"SELECT annotator_id, coalesce(said.kind, seen.kind) AS kind, {', '.join(columns)} FROM seen FULL JOIN said USING (annotator_id)"
+        )
