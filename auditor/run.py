@@ -1,0 +1,212 @@
+"""Runs measures and checks over opened tables: what can run runs, what cannot says what it needs."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from auditor import measure
+from auditor.engines import duckdb as engine
+from auditor.tables import TABLES, Column, literal, present_columns, write_parquet
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    import pyarrow as pa
+
+    from auditor.check import Binder, Check, ParamValue
+    from auditor.stage import Tables
+
+Outcome = Literal["found", "skipped", "failed"]
+# Tables in which no row means "nothing to complain about", not "nothing to look at".
+_MAY_BE_EMPTY = {"intake"}
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of one check.
+
+    Attributes:
+        check_id: which check.
+        outcome: found | skipped | failed; never mixed.
+        findings: how many rows it returned (0 unless found).
+        reason: why it was skipped, or the error it failed with.
+        supply: what the user can give so that it runs, or "".
+        seconds: wall time.
+    """
+
+    check_id: str
+    outcome: Outcome
+    findings: int = 0
+    reason: str = ""
+    supply: str = ""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Lack:
+    """Why something cannot run: `reason`, and what would supply it."""
+
+    reason: str
+    supply: str = ""
+
+
+class Session:
+    """Opened tables, and the measures computed from them so far (each once, written to `folder`).
+
+    Args:
+        tables: canonical tables as checks may see them.
+        folder: where measures go.
+        work: for spilling.
+        binder: empty tables, to find what a SQL measure reads.
+        memory: DuckDB's memory limit.
+        progress: called with (what, done, total).
+        hidden: "table.column" -> why the policy hides it.
+    """
+
+    def __init__(
+        self,
+        tables: Tables,
+        folder: Path,
+        work: Path,
+        binder: Binder,
+        *,
+        memory: str = engine.DEFAULT_MEMORY,
+        progress: Callable[[str, int, int | None], None] = lambda _what, _done, _total: None,
+        hidden: Mapping[str, str] | None = None,
+    ) -> None:
+        self.tables = tables
+        self.folder = folder
+        self.work = work
+        self.binder = binder
+        self.memory = memory
+        self.progress = progress
+        self.hidden = hidden or {}
+        self.measures: dict[str, Path] = {}
+        self.seconds: dict[str, float] = {}
+        self._lacks: dict[str, Lack | None] = {}
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """Table or measure -> Parquet file."""
+        return {**self.tables.paths, **self.measures}
+
+    def lack(self, reads: Mapping[str, frozenset[str]], optional: frozenset[str]) -> Lack | None:
+        """The first thing that is missing among what a check or measure reads; computes the measures it needs."""
+        for name, columns in sorted(reads.items()):
+            if name not in TABLES:
+                found = self.measure(name)
+                if found is not None:
+                    return found
+                continue
+            if name in _MAY_BE_EMPTY or (not columns and self.tables.rows[name]):
+                continue
+            if not self.tables.rows[name]:
+                if name in optional:
+                    continue
+                supply = TABLES[name].supply
+                return Lack(f"no {name} rows", supply)
+            for column in sorted(columns - self.tables.present[name]):
+                full = f"{name}.{column}"
+                if full in optional or name in optional:
+                    continue
+                if full in self.hidden:
+                    return Lack(f"needs {full}, which the policy does not show", self.hidden[full])
+                return Lack(f"no row has {full}", TABLES[name].columns[column].supply)
+        return None
+
+    def measure(self, name: str) -> Lack | None:
+        """Compute a measure if that has not been done; says what it lacks, or None when its file is there."""
+        if name not in self._lacks:
+            started = time.perf_counter()
+            self._lacks[name] = self._compute(name)
+            self.seconds[name] = time.perf_counter() - started
+        return self._lacks[name]
+
+    def _compute(self, name: str) -> Lack | None:
+        module = measure.load(name)
+        optional = frozenset(getattr(module, "OPTIONAL", ()))
+        reads = self._reads(module)
+        found = self.lack(reads, optional)
+        if found is not None:
+            return found
+        if getattr(module, "MEDIA", False) and self.tables.media is None:
+            return Lack("needs pixels", "give --media FOLDER")
+        path = self.folder / f"{name}.parquet"
+        con = engine.connect(self.work, self.memory)
+        try:
+            if hasattr(module, "SQL"):
+                engine.add_views(con, {table: self.files[table] for table in reads})
+                query = module.SQL
+            else:
+                engine.add_views(con, {table: self.files[table] for table in reads})
+                rows = module.compute(measure.Inputs(con, self.tables.media, self.progress))
+                con.register("measured", rows)
+                query = "SELECT * FROM measured"
+            typed = ", ".join(f'CAST("{column}" AS {spec.type}) AS "{column}"' for column, spec in module.COLUMNS.items())
+            write_parquet(con, f"SELECT {typed} FROM ({query})", module.KEY, path)
+        finally:
+            con.close()
+        self.measures[name] = path
+        return None
+
+    def _reads(self, module: object) -> dict[str, frozenset[str]]:
+        if hasattr(module, "SQL"):
+            return self.binder.columns_read(module.SQL, {})
+        reads: dict[str, frozenset[str]] = {}
+        for entry in module.READS:  # type: ignore[attr-defined]  # a measure module has SQL or READS
+            table, _, column = entry.partition(".")
+            reads[table] = reads.get(table, frozenset()) | ({column} if column else frozenset())
+        return reads
+
+
+def run_check(
+    session: Session,
+    check: Check,
+    params: Mapping[str, ParamValue],
+    sink: Callable[[pa.RecordBatchReader], int],
+) -> Result:
+    """Ask one check of the tables.
+
+    Args:
+        session: the tables and measures.
+        check: the check.
+        params: a value for each of its parameters.
+        sink: takes the result rows, returns how many became findings.
+
+    Returns:
+        found, skipped with what it lacks, or failed with the error; never raises for a fault of the check.
+    """
+    started = time.perf_counter()
+    try:
+        lack = session.lack(check.reads, frozenset(check.header.optional))
+        if lack is not None:
+            return Result(check.id, "skipped", reason=lack.reason, supply=lack.supply, seconds=time.perf_counter() - started)
+        files = {name: session.files[name] for name in check.reads}
+        count = _own(session, check, params, files, sink) if check.builtin else _foreign(session, check, params, files, sink)
+    except Exception as error:  # noqa: BLE001  # whatever a check does, the others go on and the verdict says so
+        text = str(error).split("\n", 1)[0] or type(error).__name__
+        return Result(check.id, "failed", reason=text, seconds=time.perf_counter() - started)
+    return Result(check.id, "found", count, seconds=time.perf_counter() - started)
+
+
+def _own(
+    session: Session, check: Check, params: Mapping[str, ParamValue], files: Mapping[str, Path], sink: Callable[[pa.RecordBatchReader], int]
+) -> int:
+    con = engine.connect(session.work, session.memory)
+    try:
+        engine.lock(con, files)
+        return sink(con.sql(check.sql, params=dict(params)).to_arrow_reader(65_536))
+    finally:
+        con.close()
+
+
+def _foreign(
+    session: Session, check: Check, params: Mapping[str, ParamValue], files: Mapping[str, Path], sink: Callable[[pa.RecordBatchReader], int]
+) -> int:
+    from auditor import child
+
+    with child.rows(check.sql, params, files, session.work) as reader:
+        return sink(reader)
