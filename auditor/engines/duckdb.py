@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    import duckdb
+    from duckdb import DuckDBPyConnection as Connection
 
 DEFAULT_MEMORY = "1GB"
 
 
-def connect(work: Path, memory: str = DEFAULT_MEMORY, threads: int | None = None) -> duckdb.DuckDBPyConnection:
+def connect(work: Path, memory: str = DEFAULT_MEMORY, threads: int | None = None) -> Connection:
     """A connection for import, measures and outputs, that spills to `work` when it needs more than `memory`."""
     import duckdb
 
@@ -37,13 +37,13 @@ def connect(work: Path, memory: str = DEFAULT_MEMORY, threads: int | None = None
     return con
 
 
-def add_views(con: duckdb.DuckDBPyConnection, files: Mapping[str, Path]) -> None:
+def add_views(con: Connection, files: Mapping[str, Path]) -> None:
     """A view for each Parquet file, under its table's name."""
     for name, path in files.items():
         con.execute(f'CREATE OR REPLACE VIEW "{name}" AS SELECT * FROM read_parquet([{literal(_unglobbed(path))}])')
 
 
-def lock(con: duckdb.DuckDBPyConnection, files: Mapping[str, Path]) -> None:
+def lock(con: Connection, files: Mapping[str, Path]) -> None:
     """Views for `files`, then everything else is closed, for good."""
     allowed = ", ".join(literal(_unglobbed(path)) for path in files.values())
     con.execute(f"SET allowed_paths = [{allowed}]")

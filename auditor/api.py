@@ -1,0 +1,342 @@
+"""The audit, end to end: read sources, open them under the policy, measure, check, decide, report.
+
+    formats -> tables -> (policy's door) -> measures -> checks -> findings -> gate -> report
+
+Everything is made in a private working folder; the finished files are moved to `out` together at the end, so a run that fails
+leaves what was there before.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import json
+import shutil
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from auditor import check as checks_module
+from auditor import content, finding, formats, gate, measure, policy, provenance
+from auditor import settings as settings_module
+from auditor.audience import Audience, AudienceName
+from auditor.engines import duckdb as engine
+from auditor.errors import UsageError
+from auditor.files import write_text
+from auditor.outputs import csv as csv_output
+from auditor.outputs import html as html_output
+from auditor.outputs import json as json_output
+from auditor.run import Result, Session, run_check
+from auditor.settings import Settings
+from auditor.stage import Source, Stage
+from auditor.summary import Summary, summarise
+from auditor.tables import write_parquet
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    import pyarrow as pa
+
+    from auditor.check import Check
+
+Progress = "Callable[[str, int, int | None], None]"
+# Measures that the report and the summary show whenever they can be computed.
+SHOWN_MEASURES = ("class_balance", "item_vote", "agreement", "confusion", "annotator_summary")
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to audit and how; the defaults are those of `auditor audit`."""
+
+    sources: tuple[Source, ...]
+    out: Path
+    media: Path | None = None
+    checks: Path | None = None
+    only: tuple[str, ...] = ()
+    settings: Settings = field(default_factory=Settings)
+    policy: Path | None = None
+    key_file: Path | None = None
+    audience: AudienceName = "internal"
+    as_of: dt.date = field(default_factory=lambda: dt.datetime.now(dt.UTC).date())
+
+
+@dataclass(frozen=True)
+class Audit:
+    """A finished audit. In a notebook it shows itself as the HTML report.
+
+    Attributes:
+        out: folder with findings.parquet, findings.csv, measures/, verdict.json, timings.json and report.html.
+        verdict: the gate's answer.
+        summary: the figures of the first screen.
+        checks: the checks that were asked, by id.
+        notes: what the import guessed, what is used but not shown, which waivers ended.
+    """
+
+    out: Path
+    verdict: gate.Verdict
+    summary: Summary
+    checks: Mapping[str, Check]
+    notes: tuple[str, ...]
+    _keep: Any = field(default=None, repr=False, compare=False)
+
+    @property
+    def findings(self) -> pa.Table:
+        """All findings as Arrow; `.to_pandas()` where pandas is installed. Columns: `auditor.finding.COLUMNS`."""
+        import pyarrow.parquet as pq
+
+        return pq.read_table(self.out / "findings.parquet")
+
+    @property
+    def measures(self) -> dict[str, pa.Table]:
+        """Measure -> Arrow table."""
+        import pyarrow.parquet as pq
+
+        return {path.stem: pq.read_table(path) for path in sorted((self.out / "measures").glob("*.parquet"))}
+
+    @property
+    def report(self) -> Path:
+        """The HTML report."""
+        return self.out / "report.html"
+
+    def _repr_html_(self) -> str:
+        """The report in a frame of its own, so that its style and its script stay its own."""
+        import html
+
+        page = html.escape(self.report.read_text(encoding="utf-8"), quote=True)
+        return f'<iframe title="label audit" sandbox="allow-scripts" style="width:100%;height:80vh;border:0" srcdoc="{page}"></iframe>'
+
+
+def audit(
+    *sources: str | Path,
+    mapping: Mapping[str, str] | None = None,
+    gold: str | Path | None = None,
+    predictions: str | Path | None = None,
+    classes: str | Path | None = None,
+    media: str | Path | None = None,
+    format: str = "",  # noqa: A002  # the command line's word
+    out: str | Path | None = None,
+    checks: str | Path | None = None,
+    config: str | Path | None = None,
+    **more: Any,
+) -> Audit:
+    """Audit label files and return findings, measures, verdict and report.
+
+    Args:
+        sources: files or folders of labels.
+        mapping: canonical column -> column of the source, such as {"item_id": "question", "annotator.gender": "gender"}.
+        gold: a table of true labels.
+        predictions: a model's probabilities, `.npy` or a table.
+        classes: a file with one class name a line.
+        media: the folder with the items' files.
+        format: the format's name; "" detects it.
+        out: where the files go; None keeps them in a temporary folder as long as the result lives.
+        checks: a folder of your own checks.
+        config: an auditor.toml.
+        more: further fields of `Request`: only, policy, key_file, audience, as_of.
+
+    Raises:
+        AuditorError: a source cannot be read, or the settings ask for something that cannot be; it says where and what to do.
+
+    >>> from pathlib import Path; import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> _ = (folder / "answer.csv").write_text("item_id,annotator_id,label\\n1,a,cat\\n1,b,dog\\n2,a,cat\\n2,b,cat\\n")
+    >>> result = audit(folder / "answer.csv")
+    >>> result.verdict.result in {"passed", "failed"}, result.findings.num_rows >= 0
+    (True, True)
+    """
+    keep = None
+    if out is None:
+        keep = tempfile.TemporaryDirectory(prefix="auditor-")
+        out = Path(keep.name) / "audit"
+    given = tuple(
+        Source(
+            Path(source), format, dict(mapping or {}),
+            gold=Path(gold) if gold and number == 0 else None,
+            predictions=Path(predictions) if predictions and number == 0 else None,
+            classes=Path(classes) if classes else None,
+            media=Path(media) if media else None,
+        )
+        for number, source in enumerate(sources)
+    )  # fmt: skip
+    request = Request(
+        given,
+        Path(out),
+        media=Path(media) if media else None,
+        checks=Path(checks) if checks else None,
+        settings=settings_module.load(Path(config)) if config else Settings(),
+        **more,
+    )
+    done = run(request)
+    return Audit(done.out, done.verdict, done.summary, done.checks, done.notes, keep)
+
+
+def run(request: Request, progress: Callable[[str, int, int | None], None] = lambda _what, _done, _total: None) -> Audit:
+    """Run an audit as requested; see `audit`."""
+    if not request.sources:
+        raise UsageError("nothing to audit", "name a file or a folder of labels")
+    binder = checks_module.Binder(measure.columns())
+    checks = choose_checks(binder, request.checks, request.only)
+    settings_module.verify(request.settings, known_checks(binder, request.checks))
+    rules = policy.load(content.folder("policies") / "fields.toml", *([request.policy] if request.policy else []))
+    key, stable = policy.read_key(request.key_file)
+    baseline = _baseline(request.settings)
+    request.out.parent.mkdir(parents=True, exist_ok=True)
+    # Beside `out`, so that finished files are renamed into place; 0700, since clear tables pass through it.
+    work = Path(tempfile.mkdtemp(prefix=".auditor-", dir=request.out.resolve().parent))
+    try:
+        started = time.perf_counter()
+        tables, inputs = _import(request, work, progress)
+        imported = time.perf_counter()
+        (work / "open").mkdir()
+        opened = policy.open_tables(tables, rules, key, stable=stable, work=work / "open")
+        made = work / "out"
+        session = Session(
+            opened.tables, made / "measures", work, binder,
+            memory=request.settings.memory, progress=progress, hidden=opened.hidden,
+        )  # fmt: skip
+        audience = Audience(request.audience, rules, key)
+        con = engine.connect(work, request.settings.memory)
+        try:
+            finding.create(con)
+            results = _check_all(con, session, checks, request.settings, progress)
+            lacks = {name: session.measure(name) for name in SHOWN_MEASURES if name in binder.known}
+            verdict = _decide(con, checks, results, session, request, baseline)
+            audience.redact(con, {one.id: one.header.title for one in checks})
+            write_parquet_findings(con, made / "findings.parquet")
+            csv_output.write(con, made / "findings.csv")
+            summary = summarise(session, con, lacks)
+            notes = (*tables.notes, *opened.notes, *verdict.notes)
+            by_id = {one.id: one for one in checks}
+            write_text(made / "verdict.json", json_output.verdict(verdict, summary, inputs if request.audience == "internal" else [], request))
+            progress("writing the report", 0, None)
+            page = html_output.render(html_output.Page(verdict, summary, by_id, notes, session, con, audience, request.as_of))
+            write_text(made / "report.html", page)
+        finally:
+            con.close()
+        if request.audience != "internal":
+            shutil.rmtree(made / "measures", ignore_errors=True)
+        timings = {"import": imported - started, "total": time.perf_counter() - started,
+                   "measures": session.seconds, "checks": {name: result.seconds for name, result in results.items()}}  # fmt: skip
+        write_text(made / "timings.json", json.dumps(timings, indent=2) + "\n")
+        _move(made, request.out)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    return Audit(request.out, verdict, summary, by_id, notes)
+
+
+def known_checks(binder: checks_module.Binder, own: Path | None) -> list[Check]:
+    """Built-in checks, and those of the user's folder in place of built-in ones of the same id."""
+    builtin = checks_module.load_folder(content.folder("checks"), binder, builtin=True)
+    return checks_module.choose(builtin, checks_module.load_folder(own, binder, builtin=False) if own else [])
+
+
+def choose_checks(binder: checks_module.Binder, own: Path | None, only: Sequence[str]) -> list[Check]:
+    """The checks to ask: all, or those that `only` names by id or by family.
+
+    Raises:
+        UsageError: a name that is neither, with a suggestion.
+    """
+    known = known_checks(binder, own)
+    for name in only:
+        if not any(name in {one.id, one.family} for one in known):
+            raise UsageError(f"there is no check {name!r}", settings_module.suggest_check(name, [one.id for one in known]))
+    return [one for one in known if not only or one.id in only or one.family in only]
+
+
+def _import(request: Request, work: Path, progress: Callable[[str, int, int | None], None]) -> tuple[Any, list[dict[str, Any]]]:
+    con = engine.connect(work, request.settings.memory)
+    try:
+        stage = Stage(con, work)
+        stage.progress = progress
+        inputs = []
+        for source in request.sources:
+            progress(f"reading {source.path.name}", 0, None)
+            name = formats.read(source, stage)
+            inputs.append(provenance.describe(source, name))
+        (work / "tables").mkdir()
+        return stage.finish(work / "tables", request.media), inputs
+    finally:
+        con.close()
+
+
+def _check_all(
+    con: engine.Connection,
+    session: Session,
+    checks: Sequence[Check],
+    settings: Settings,
+    progress: Callable[[str, int, int | None], None],
+) -> dict[str, Result]:
+    results = {}
+    for number, one in enumerate(checks):
+        progress("checking", number, len(checks))
+        override = settings.override(one.id)
+        if not override.enabled:
+            results[one.id] = Result(one.id, "skipped", reason="switched off in auditor.toml")
+            continue
+        params = {name: param.value for name, param in one.header.params.items()} | override.params
+        severity = override.severity or one.header.severity
+        where = override.where.model_dump() if override.where else None
+
+        def sink(rows: Any, one: Check = one, severity: str = severity, where: dict[str, Any] | None = where) -> int:
+            return finding.add(con, one, rows, severity=severity, link=settings.link, where=where)
+
+        results[one.id] = run_check(session, one, params, sink)
+        if results[one.id].outcome == "failed":
+            con.execute("DELETE FROM finding WHERE check_id = ?", [one.id])
+    progress("checking", len(checks), len(checks))
+    return results
+
+
+def _decide(
+    con: engine.Connection,
+    checks: Sequence[Check],
+    results: Mapping[str, Result],
+    session: Session,
+    request: Request,
+    baseline: frozenset[str],
+) -> gate.Verdict:
+    asked = []
+    for one in checks:
+        override = request.settings.override(one.id)
+        tolerance = one.header.tolerance if override.tolerance is None else override.tolerance
+        asked.append(gate.Asked(one.id, one.header.title, override.severity or one.header.severity, tolerance, one.header.unit))
+    ids: dict[str, list[str]] = {}
+    if request.settings.waiver or baseline:
+        for check_id, finding_id in con.execute("SELECT check_id, finding_id FROM finding").fetchall():
+            ids.setdefault(check_id, []).append(finding_id)
+    rows = session.tables.rows
+    units = {"item": rows["item"], "annotation": rows["annotation"], "annotator": rows["annotator"], "dataset": 1}
+    return gate.decide(asked, results, ids, units, request.settings, request.as_of, baseline)
+
+
+def _baseline(settings: Settings) -> frozenset[str]:
+    if not settings.gate.baseline:
+        return frozenset()
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = Path(settings.gate.baseline)
+    try:
+        return frozenset(pq.read_table(path, columns=["finding_id"])["finding_id"].to_pylist())
+    except (OSError, pa.ArrowException, KeyError) as error:
+        raise UsageError(f"{path}: the baseline cannot be read", "give the findings.parquet of an earlier audit") from error
+
+
+def write_parquet_findings(con: engine.Connection, path: Path) -> None:
+    """Write the table `finding` in its fixed order."""
+    con.execute(f"CREATE TABLE finding_sorted AS SELECT *, row_number() OVER (ORDER BY {finding.ORDER}) AS nth FROM finding")
+    columns = ", ".join(finding.COLUMNS)
+    write_parquet(con, f"SELECT {columns} FROM (SELECT * FROM finding_sorted)", ("nth",), path)
+
+
+def _move(made: Path, out: Path) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(FileNotFoundError):
+        shutil.rmtree(out / "measures")
+    for path in sorted(made.iterdir(), key=lambda path: path.name == "verdict.json"):
+        # The verdict goes last: where it is new, everything that it speaks of is there.
+        path.replace(out / path.name)
+
+

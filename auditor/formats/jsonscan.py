@@ -1,0 +1,360 @@
+"""JSON files that are not trusted: strict reading with the place of a fault, and the large arrays of an object as byte ranges.
+
+`scan` walks a file's brackets with NumPy, a block at a time, and gives the byte range of every element of the arrays
+asked for, so that DuckDB can parse them in small batches: no Python object per element, memory far below the file's size.
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+import mmap
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from auditor.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+MAX_DEPTH = 64  # levels; label files need fewer than ten
+MAX_ELEMENT = 64 << 20  # bytes of one element: the largest COCO mask known is under 1 MB
+MAX_REST = 64 << 20  # bytes outside the large arrays
+BLOCK = 4 << 20  # bytes looked at in one step
+BATCH = 2 << 20  # bytes of elements handed to DuckDB at once
+_TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}:]', re.DOTALL)
+_KEY = re.compile(rb'"([^"\\]*)"[ \t\r\n]*:[ \t\r\n]*\Z')
+_NOT_A_NUMBER = re.compile(rb"[\[:,\s+-](?:nan|inf)", re.IGNORECASE)
+_CUT = "the file may be cut off: export or copy it again"
+_STRICT = "export it as plain JSON (RFC 8259)"
+
+
+class _Refused(ValueError):
+    """Something that Python's parser would let pass."""
+
+
+def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in made if keys.count(key) > 1)
+        raise _Refused(f"an object has the key {twice[:80]!r} twice")
+    return made
+
+
+def _constant(name: str) -> Any:
+    raise _Refused(f"{name} is not a JSON number")
+
+
+def loads(text: str) -> Any:
+    """Parse JSON strictly: no NaN, no key twice, no lone surrogate, at most 4,300 digits.
+
+    Raises:
+        ValueError: it is not such JSON (a json.JSONDecodeError where the place is known).
+
+    >>> loads('{"a": [1, null]}')
+    {'a': [1, None]}
+    """
+    try:
+        value = json.loads(text, object_pairs_hook=_pairs, parse_constant=_constant)
+        if "\\u" in text:
+            json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise _Refused("half of a surrogate pair stands in a string") from error
+    except RecursionError as error:
+        raise _Refused("it is nested too deeply") from error
+    return value
+
+
+def load(path: Path, limit: int) -> Any:
+    """Read a whole JSON file strictly.
+
+    Args:
+        path: the file.
+        limit: the largest size read, in bytes.
+
+    Raises:
+        InputError: it cannot be opened, is too large, is not UTF-8 or not JSON; names line and column.
+    """
+    data = read_bytes(path, limit)
+    text = decode(path, data)
+    try:
+        return loads(text)
+    except json.JSONDecodeError as error:
+        raise InputError(path, f"line {error.lineno}, column {error.colno}", f"not JSON: {_plain(error)}", _hint(error, len(text))) from error
+    except ValueError as error:
+        raise InputError(path, "", f"not JSON: {_plain(error)}", _STRICT) from error
+
+
+def read_bytes(path: Path, limit: int) -> bytes:
+    """A file's bytes, without a byte order mark.
+
+    Raises:
+        InputError: it cannot be opened, is empty or larger than `limit`.
+    """
+    try:
+        if (size := path.stat().st_size) > limit:
+            raise InputError(path, "", f"{size:,} bytes are more than the {limit:,} that are read at once", "split it into several files")
+        data = path.read_bytes()
+    except (OSError, ValueError) as error:
+        raise InputError(path, "", f"cannot be opened: {getattr(error, 'strerror', None) or error}", "check the path and its permissions") from error
+    if not data.strip():
+        raise InputError(path, "", "the file is empty", "export it again")
+    return data.removeprefix(codecs.BOM_UTF8)
+
+
+def decode(path: Path, data: bytes) -> str:
+    """UTF-8 bytes as text.
+
+    Raises:
+        InputError: they are not UTF-8; names the byte.
+    """
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise InputError(path, f"byte {error.start + 1}", "not UTF-8 text", "save it as UTF-8") from error
+
+
+def top_keys(head: bytes) -> tuple[str, dict[int, set[str]]]:
+    """The first character of the start of a JSON text, and the keys seen at each depth (1 is the outermost).
+
+    >>> top_keys(b' {"a": {"b": 1}, "c": [{')
+    ('{', {1: {'a', 'c'}, 2: {'b'}})
+    """
+    text = head.removeprefix(codecs.BOM_UTF8).lstrip()
+    depth, last, keys = 0, b"", dict[int, set[str]]()
+    for match in _TOKEN.finditer(text):
+        token = match.group()
+        if token in b"[{":
+            depth += 1
+        elif token in b"]}":
+            depth -= 1
+        elif token == b":" and last[:1] == b'"':
+            keys.setdefault(depth, set()).add(last[1:-1].decode(errors="replace"))
+        last = token
+    return text[:1].decode("ascii", errors="replace"), keys
+
+
+@dataclass(frozen=True)
+class Scan:
+    """A JSON object whose large arrays are left where they are.
+
+    Attributes:
+        path: the file.
+        rest: the object without the elements of its large arrays (their lists are empty).
+        ranges: array -> int64 of shape (elements, 2): first byte and byte after the last of each element.
+        data: the file's bytes.
+    """
+
+    path: Path
+    rest: dict[str, Any]
+    ranges: dict[str, NDArray[np.int64]]
+    data: mmap.mmap
+
+    def reader(self, name: str) -> pa.RecordBatchReader:
+        """The elements of an array as Arrow batches of (nth: its number from 0, elem: its JSON text)."""
+        import pyarrow as pa
+
+        schema = pa.schema([("nth", pa.int64()), ("elem", pa.string())])
+        return pa.RecordBatchReader.from_batches(schema, self._batches(name, schema))
+
+    def explain(self, name: str, otherwise: Exception) -> InputError:
+        """The first element that is not strict JSON, as an error that names its place."""
+        for nth, (start, end) in enumerate(self.ranges[name].tolist()):
+            try:
+                loads(self.data[start:end].decode())
+            except ValueError as error:
+                offset = len(error.doc[: error.pos].encode()) if isinstance(error, json.JSONDecodeError) else 0
+                where = f"{place(self.data, start + offset)} ({name}[{nth}])"
+                return InputError(self.path, where, f"not JSON: {_plain(error)}", _STRICT)
+        first = str(otherwise).splitlines()[0][:200] if str(otherwise) else type(otherwise).__name__
+        return InputError(self.path, name, f"cannot be read: {first}", "export it again")
+
+    def doubtful(self, name: str) -> bool:
+        """Whether NaN or Infinity may stand among the numbers of an array: DuckDB would let them pass."""
+        ranges = self.ranges[name]
+        if not len(ranges):
+            return False
+        start, end = int(ranges[0, 0]), int(ranges[-1, 1])
+        words = (b"NaN", b"nan", b"NAN", b"Inf", b"inf", b"INF")
+        return any(self.data.find(word, start, end) >= 0 for word in words) and bool(_NOT_A_NUMBER.search(self.data, start, end))
+
+    def _batches(self, name: str, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+        import pyarrow as pa
+
+        ranges, first = self.ranges[name], 0
+        while first < len(ranges):
+            base = int(ranges[first, 0])
+            last = max(first + 1, int(np.searchsorted(ranges[:, 1], base + BATCH, side="right")))
+            part = ranges[first:last]
+            # Elements and what stands between them alternate in one string array; the even ones are the elements.
+            offsets = pa.py_buffer((part.ravel() - base).astype(np.int32).tobytes())
+            both = pa.StringArray.from_buffers(2 * len(part) - 1, offsets, pa.py_buffer(self.data[base : int(part[-1, 1])]))
+            elements = both.take(pa.array(np.arange(0, 2 * len(part) - 1, 2)))
+            yield pa.record_batch([pa.array(np.arange(first, last)), elements], schema=schema)
+            first = last
+
+
+def scan(path: Path, wanted: frozenset[str]) -> Scan:
+    """Find the elements of the top-level arrays called `wanted` in a file that holds one JSON object.
+
+    Raises:
+        InputError: it cannot be opened, is not UTF-8, is cut off, is nested deeper than `MAX_DEPTH`, or is no such object.
+    """
+    try:
+        with path.open("rb") as stream:
+            data = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+    except (OSError, ValueError) as error:
+        what = "the file is empty" if isinstance(error, ValueError) else f"cannot be opened: {error.strerror or error}"
+        raise InputError(path, "", what, "export it again" if isinstance(error, ValueError) else "check the path and its permissions") from error
+    begin = len(codecs.BOM_UTF8) if data[:3] == codecs.BOM_UTF8 else 0
+    events = _events(path, data, begin)
+    opens = events[(events[:, 1] == 2) & (events[:, 2] == 1)][:, 0]
+    closes = events[(events[:, 1] == 1) & (events[:, 2] == -1)][:, 0]
+    starts = events[(events[:, 1] == 3) & (events[:, 2] == 1)][:, 0]
+    ends = events[(events[:, 1] == 2) & (events[:, 2] == -1)][:, 0] + 1
+    ranges, cuts = dict[str, Any](), list[tuple[int, int]]()
+    for start, end in zip(opens.tolist(), closes.tolist(), strict=False):
+        key = _KEY.search(data[max(begin, start - 256) : start])
+        name = key.group(1).decode(errors="replace") if key else ""
+        if data[start : start + 1] == b"[" and name in wanted and name not in ranges:
+            chosen = slice(*np.searchsorted(starts, (start, end)))
+            ranges[name] = np.stack([starts[chosen], ends[chosen]], axis=1)
+            _check_between(path, data, name, start + 1, end, ranges[name])
+            cuts.append((start + 1, end))
+    rest = _rest(path, data, begin, cuts)
+    if not isinstance(rest, dict):
+        raise InputError(path, place(data, begin), "the JSON is not an object", "give the file with images, annotations and categories")
+    for name in wanted:
+        if rest.get(name):
+            raise InputError(path, f"key {name!r}", "is not a plain list of objects", _STRICT)
+        ranges.setdefault(name, np.empty((0, 2), np.int64))
+    return Scan(path, rest, ranges, data)
+
+
+def place(data: mmap.mmap | bytes, offset: int) -> str:
+    """`line n, column m` of a byte, both from 1, the column in bytes.
+
+    >>> place(b"ab\\ncd", 4)
+    'line 2, column 2'
+    """
+    line = 1 + sum(data[at : min(at + BLOCK, offset)].count(b"\n") for at in range(0, offset, BLOCK))
+    return f"line {line}, column {offset - data.rfind(NEWLINE, 0, offset)}"
+
+
+def _events(path: Path, data: mmap.mmap, begin: int) -> NDArray[np.int64]:
+    """Brackets up to depth 3 outside strings: (byte, depth after it, +1 opening or -1 closing), shape (n, 3)."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    depth, inside, escaped, found = 0, False, False, [np.empty((0, 3), np.int64)]
+    for at in range(begin, len(data), BLOCK):
+        raw = data[at : at + BLOCK]
+        pending = len(decoder.getstate()[0])
+        try:
+            if pending or not raw.isascii():
+                decoder.decode(raw)
+        except UnicodeDecodeError as error:
+            raise InputError(path, place(data, max(0, at - pending + error.start)), "not UTF-8 text", "save it as UTF-8") from error
+        block = np.frombuffer(raw, np.uint8)
+        tokens = np.flatnonzero((block == ord('"')) | ((block & 0xD9) == 0x59))  # the mask: [ ] { } and Y, _, y, DEL, which go next
+        kind = block[tokens]
+        quote = kind == ord('"')
+        hidden, escaped = _escaped(block, escaped)
+        if len(hidden):
+            quote &= ~np.isin(tokens, hidden)
+        within = (np.cumsum(quote) + inside) & 1
+        bracket = (within == 0) & np.isin(kind, np.frombuffer(b"[]{}", np.uint8))
+        sign = (kind[bracket].astype(np.int64) & 2) - 1  # [ and { have this bit, ] and } have not
+        levels = depth + np.cumsum(sign)
+        where = at + tokens[bracket]
+        if len(levels):
+            if levels.max() > MAX_DEPTH:
+                raise InputError(path, place(data, int(where[levels.argmax()])), f"nested deeper than {MAX_DEPTH} levels", _STRICT)
+            if levels.min() < 0:
+                raise InputError(path, place(data, int(where[(levels < 0).argmax()])), "not JSON: a bracket closes nothing", _STRICT)
+            depth = int(levels[-1])
+            shallow = levels <= 2 + (sign > 0)
+            found.append(np.stack([where[shallow], levels[shallow], sign[shallow]], axis=1))
+        inside = bool(within[-1]) if len(within) else inside
+    if depth or inside or decoder.getstate()[0]:
+        raise InputError(path, place(data, len(data)), "not JSON: it ends in the middle", _CUT)
+    return np.concatenate(found)
+
+
+def _escaped(block: NDArray[np.uint8], carried: bool) -> tuple[NDArray[np.int64], bool]:
+    """Positions of characters after an odd run of backslashes, and whether the block ends with such a run."""
+    slashes = np.flatnonzero(block == ord("\\"))
+    if carried:
+        slashes = np.concatenate([[-1], slashes])
+    if not len(slashes):
+        return slashes, False
+    first = np.diff(slashes, prepend=-9) != 1
+    begun = np.maximum.accumulate(np.where(first, slashes, -9))
+    last = np.append(first[1:], True)
+    hidden = slashes[last & ((slashes - begun) % 2 == 0)] + 1
+    return hidden, bool(len(hidden) and hidden[-1] == len(block))
+
+
+def _check_between(path: Path, data: mmap.mmap, name: str, start: int, end: int, ranges: NDArray[np.int64]) -> None:
+    """Elements are objects, parted by one comma each: what stands between them is not seen by the parser."""
+    if not len(ranges):
+        if data[start:end].strip():
+            raise InputError(path, f"{place(data, start)} ({name})", "is not a list of objects", _STRICT)
+        return
+    if (sizes := ranges[:, 1] - ranges[:, 0]).max() > MAX_ELEMENT:
+        nth = int(sizes.argmax())
+        raise InputError(path, f"{place(data, int(ranges[nth, 0]))} ({name}[{nth}])", f"one element has more than {MAX_ELEMENT:,} bytes", "split it")
+    froms = np.append(start, ranges[:, 1])
+    gaps = np.append(ranges[:, 0], end) - froms
+    for length in np.unique(gaps).tolist():
+        chosen = np.flatnonzero(gaps == length)
+        if length <= 256:
+            rows = np.frombuffer(data, np.uint8)[froms[chosen, None] + np.arange(length)]
+            blank = np.isin(rows, np.frombuffer(b" \t\r\n", np.uint8))
+            commas, others = (rows == ord(",")).sum(axis=1), (~blank & (rows != ord(","))).sum(axis=1)
+        else:
+            texts = [data[int(froms[gap]) : int(froms[gap]) + length].strip(b" \t\r\n") for gap in chosen]
+            commas, others = np.array([text.count(b",") for text in texts]), np.array([len(text) - text.count(b",") for text in texts])
+        wanted = ((chosen > 0) & (chosen < len(ranges))).astype(np.int64)
+        wrong = np.flatnonzero((commas != wanted) | (others > 0))
+        if len(wrong):
+            nth = int(chosen[wrong[0]])
+            raise InputError(path, f"{place(data, int(froms[nth]))} ({name}, before element {nth})", "not JSON: objects are not parted by one comma", _STRICT)
+    brackets = np.frombuffer(data, np.uint8)[ranges[:, 0]] != ord("{")
+    if brackets.any():
+        nth = int(brackets.argmax())
+        raise InputError(path, f"{place(data, int(ranges[nth, 0]))} ({name}[{nth}])", "is not an object", "give the file as its tool exported it")
+
+
+def _rest(path: Path, data: mmap.mmap, begin: int, cuts: list[tuple[int, int]]) -> Any:
+    edges = [begin, *(edge for cut in sorted(cuts) for edge in cut), len(data)]
+    pieces = list(zip(edges[::2], edges[1::2], strict=True))
+    if sum(end - start for start, end in pieces) > MAX_REST:
+        raise InputError(path, "", f"more than {MAX_REST:,} bytes stand outside its lists of images and annotations", "is it a COCO file?")
+    raw = b"".join(data[start:end] for start, end in pieces)
+    try:
+        return loads(raw.decode())
+    except json.JSONDecodeError as error:
+        left = len(error.doc[: error.pos].encode())
+        for start, end in pieces:
+            if left <= end - start:
+                break
+            left -= end - start
+        raise InputError(path, place(data, start + left), f"not JSON: {_plain(error)}", _hint(error, len(error.doc))) from error
+    except ValueError as error:
+        raise InputError(path, "", f"not JSON: {_plain(error)}", _STRICT) from error
+
+
+def _plain(error: ValueError) -> str:
+    text = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
+    return text[:1].lower() + text[1:160]
+
+
+def _hint(error: json.JSONDecodeError, length: int) -> str:
+    return _CUT if error.pos >= length - 1 else _STRICT

@@ -1,0 +1,169 @@
+"""`auditor.toml`: what a workspace wants checked, how severe each finding is, and what the gate accepts."""
+
+from __future__ import annotations
+
+import datetime as dt
+import difflib
+import tomllib
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from auditor.check import Severity, parse_tolerance
+from auditor.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from auditor.check import Check
+
+Operator = Literal["=", "!=", "<", "<=", ">", ">=", "in", "not in", "like"]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class Where(_Strict):
+    """Which of a check's rows count."""
+
+    column: str
+    op: Operator = "="
+    value: bool | int | float | str | list[str]
+
+
+class Override(_Strict):
+    """What a workspace changes about a check."""
+
+    severity: Severity | None = None
+    tolerance: int | str | None = None
+    enabled: bool = True
+    params: dict[str, bool | int | float | str | list[str]] = {}
+    where: Where | None = None
+
+    @field_validator("tolerance")
+    @classmethod
+    def _tolerance(cls, value: int | str | None) -> int | str | None:
+        if value is not None:
+            parse_tolerance(value)
+        return value
+
+
+class Waiver(_Strict):
+    """Findings that somebody accepts, until a date."""
+
+    finding: str = Field(default="", description="a finding's id")
+    check: str = Field(default="", description="or a check's id: all its findings")
+    owner: Annotated[str, Field(min_length=1)]
+    reason: Annotated[str, Field(min_length=1)]
+    until: dt.date
+
+    @model_validator(mode="after")
+    def _one(self) -> Waiver:
+        if bool(self.finding) == bool(self.check):
+            raise ValueError("a waiver names either a finding or a check")
+        return self
+
+
+class GateSettings(_Strict):
+    """What the gate accepts."""
+
+    fail_on: Severity = "error"
+    require: tuple[str, ...] = ()
+    baseline: str = Field(default="", description="findings.parquet of an earlier audit: only findings that it lacks count")
+
+
+class Settings(_Strict):
+    """A whole `auditor.toml`."""
+
+    link: str = ""
+    memory: Annotated[str, Field(pattern=r"^\d+(\.\d+)? ?(MB|GB|MiB|GiB)$")] = "1GB"
+    gate: GateSettings = GateSettings()
+    checks: dict[str, Override] = {}
+    waiver: tuple[Waiver, ...] = ()
+
+    @field_validator("link")
+    @classmethod
+    def _safe_link(cls, value: str) -> str:
+        if value and not value.startswith(("https://", "http://")):
+            raise ValueError("a link begins with https:// or http://")
+        return value
+
+    def override(self, check_id: str) -> Override:
+        """What is changed about a check; nothing where it is not named."""
+        return self.checks.get(check_id, Override())
+
+
+def load(path: Path) -> Settings:
+    """Read `auditor.toml`.
+
+    Raises:
+        UsageError: it is not TOML, has an unknown key (with a suggestion), or a value that cannot be.
+    """
+    try:
+        return Settings.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: cannot be read", "give --config an auditor.toml") from error
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{path}: {error}", "correct the TOML") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        hint = _suggest(first["loc"]) if first["type"] == "extra_forbidden" else "see docs/settings.md"
+        what = "unknown key" if first["type"] == "extra_forbidden" else first["msg"].lower().removeprefix("value error, ")
+        raise UsageError(f"{path}: {place}: {what}", hint) from error
+
+
+def _suggest(place: tuple[Any, ...]) -> str:
+    model: type[BaseModel] = Settings
+    for part in place[:-1]:
+        model = {"gate": GateSettings, "checks": Override, "waiver": Waiver, "where": Where}.get(str(part), model)
+    near = difflib.get_close_matches(str(place[-1]), list(model.model_fields), 1)
+    return f"did you mean {near[0]!r}?" if near else f"there are {', '.join(model.model_fields)}"
+
+
+def with_link(settings: Settings, link: str) -> Settings:
+    """The settings with another link template.
+
+    Raises:
+        UsageError: it is no web address.
+    """
+    if not link.startswith(("https://", "http://")):
+        raise UsageError(f"the link {link!r} is no web address", "write https://…/{item_id}")
+    return settings.model_copy(update={"link": link})
+
+
+def verify(settings: Settings, checks: Iterable[Check]) -> None:
+    """Make sure that what the settings name exists.
+
+    Raises:
+        UsageError: a check, parameter or column that does not exist, with a suggestion.
+    """
+    by_id = {check.id: check for check in checks}
+    for name in [*settings.checks, *settings.gate.require, *(waiver.check for waiver in settings.waiver if waiver.check)]:
+        if name not in by_id:
+            raise UsageError(f"auditor.toml: there is no check {name!r}", suggest_check(name, by_id))
+    for name, override in settings.checks.items():
+        check = by_id[name]
+        for param, value in override.params.items():
+            if param not in check.header.params:
+                raise UsageError(f"auditor.toml: {name} has no parameter {param!r}", f"it has {', '.join(check.header.params) or 'none'}")
+            default = check.header.params[param].value
+            if isinstance(default, bool) != isinstance(value, bool) or isinstance(default, str) != isinstance(value, str):
+                raise UsageError(f"auditor.toml: {name}: {param} cannot be {value!r}", f"its default is {default!r}")
+        if override.where and override.where.column not in check.columns:
+            raise UsageError(f"auditor.toml: {name} has no column {override.where.column!r}", f"it has {', '.join(check.columns)}")
+        if override.where and (override.where.op in {"in", "not in"}) != isinstance(override.where.value, list):
+            raise UsageError(f"auditor.toml: {name}: where: in and not in take a list, other operators a single value", "")
+
+
+def suggest_check(name: str, known: Iterable[str]) -> str:
+    """A hint for a check's id that does not exist.
+
+    >>> suggest_check("consistency/split_leek", ["consistency/split_leak"])
+    "did you mean 'consistency/split_leak'? `auditor checks` lists them all"
+    """
+    known = list(known)
+    near = difflib.get_close_matches(name, known, 1) or [one for one in known if name and name in one][:1]
+    return (f"did you mean {near[0]!r}? " if near else "") + "`auditor checks` lists them all"
