@@ -38,10 +38,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     import pyarrow as pa
+    from duckdb import DuckDBPyConnection as Connection
 
     from auditor.check import Check
 
-Progress = "Callable[[str, int, int | None], None]"
 # Measures that the report and the summary show whenever they can be computed.
 SHOWN_MEASURES = ("class_balance", "item_vote", "agreement", "confusion", "annotator_summary")
 
@@ -105,7 +105,9 @@ class Audit:
         import html
 
         page = html.escape(self.report.read_text(encoding="utf-8"), quote=True)
-        return f'<iframe title="label audit" sandbox="allow-scripts" style="width:100%;height:80vh;border:0" srcdoc="{page}"></iframe>'
+        return (
+            f'<iframe title="label audit" sandbox="allow-scripts" style="width:100%;height:80vh;border:0" srcdoc="{page}"></iframe>'
+        )
 
 
 def audit(
@@ -121,7 +123,7 @@ def audit(
     config: str | Path | None = None,
     **more: Any,
 ) -> Audit:
-    """Audit label files and return findings, measures, verdict and report.
+    r"""Audit label files and return findings, measures, verdict and report.
 
     Args:
         sources: files or folders of labels.
@@ -141,7 +143,7 @@ def audit(
 
     >>> from pathlib import Path; import tempfile
     >>> folder = Path(tempfile.mkdtemp())
-    >>> _ = (folder / "answer.csv").write_text("item_id,annotator_id,label\\n1,a,cat\\n1,b,dog\\n2,a,cat\\n2,b,cat\\n")
+    >>> _ = (folder / "answer.csv").write_text("item_id,annotator_id,label\n1,a,cat\n1,b,dog\n2,a,cat\n2,b,cat\n")
     >>> result = audit(folder / "answer.csv")
     >>> result.verdict.result in {"passed", "failed"}, result.findings.num_rows >= 0
     (True, True)
@@ -209,7 +211,10 @@ def run(request: Request, progress: Callable[[str, int, int | None], None] = lam
             summary = summarise(session, con, lacks)
             notes = (*tables.notes, *opened.notes, *verdict.notes)
             by_id = {one.id: one for one in checks}
-            write_text(made / "verdict.json", json_output.verdict(verdict, summary, inputs if request.audience == "internal" else [], request))
+            write_text(
+                made / "verdict.json",
+                json_output.verdict(verdict, summary, inputs if request.audience == "internal" else [], request),
+            )
             progress("writing the report", 0, None)
             page = html_output.render(html_output.Page(verdict, summary, by_id, notes, session, con, audience, request.as_of))
             write_text(made / "report.html", page)
@@ -262,7 +267,7 @@ def _import(request: Request, work: Path, progress: Callable[[str, int, int | No
 
 
 def _check_all(
-    con: engine.Connection,
+    con: Connection,
     session: Session,
     checks: Sequence[Check],
     settings: Settings,
@@ -290,7 +295,7 @@ def _check_all(
 
 
 def _decide(
-    con: engine.Connection,
+    con: Connection,
     checks: Sequence[Check],
     results: Mapping[str, Result],
     session: Session,
@@ -324,7 +329,7 @@ def _baseline(settings: Settings) -> frozenset[str]:
         raise UsageError(f"{path}: the baseline cannot be read", "give the findings.parquet of an earlier audit") from error
 
 
-def write_parquet_findings(con: engine.Connection, path: Path) -> None:
+def write_parquet_findings(con: Connection, path: Path) -> None:
     """Write the table `finding` in its fixed order."""
     con.execute(f"CREATE TABLE finding_sorted AS SELECT *, row_number() OVER (ORDER BY {finding.ORDER}) AS nth FROM finding")
     columns = ", ".join(finding.COLUMNS)
@@ -338,5 +343,3 @@ def _move(made: Path, out: Path) -> None:
     for path in sorted(made.iterdir(), key=lambda path: path.name == "verdict.json"):
         # The verdict goes last: where it is new, everything that it speaks of is there.
         path.replace(out / path.name)
-
-

@@ -52,5 +52,8 @@ class Audience:
         con.register("title_arrow", pa.table({"check_id": list(titles), "title": list(titles.values())}))
         hidden = ", ".join(f"{column} = public_pseudonym({column})" for column, field in fields.items() if not self.shows(field))
         con.execute(f"UPDATE finding SET {hidden}" if hidden else "SELECT 1")
-        con.execute("UPDATE finding SET message = title, link = NULL, evidence = '{}' FROM title_arrow t WHERE t.check_id = finding.check_id")
+        con.execute(
+            "UPDATE finding SET message = title, link = NULL, evidence = '{}' FROM title_arrow t "
+            "WHERE t.check_id = finding.check_id"
+        )
         con.unregister("title_arrow")

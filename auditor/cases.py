@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from auditor import measure
@@ -13,6 +12,8 @@ from auditor.stage import Stage
 from auditor.tables import TABLES, ddl, write_parquet
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import duckdb
     import pyarrow as pa
 
@@ -56,7 +57,7 @@ def run_case(check: Check, case: dict[str, Any], work: Path, binder: Binder) -> 
     params = {name: param.value for name, param in check.header.params.items()}
     strange = set(case.get("params", {})) - set(params)
     if strange:
-        raise CheckFileError(f"{where}: there is no parameter {sorted(strange)[0]!r}", f"it has {', '.join(params) or 'none'}")
+        raise CheckFileError(f"{where}: there is no parameter {min(strange)!r}", f"it has {', '.join(params) or 'none'}")
     found: list[dict[str, Any]] = []
 
     def keep(reader: pa.RecordBatchReader) -> int:
@@ -72,7 +73,7 @@ def _arrow(con: duckdb.DuckDBPyConnection, name: str, columns: Any, rows: list[d
 
     for row in rows:
         if strange := set(row) - set(columns):
-            raise CheckFileError(f"{where}: {name} has no column {sorted(strange)[0]!r}", f"it has {', '.join(columns)}")
+            raise CheckFileError(f"{where}: {name} has no column {min(strange)!r}", f"it has {', '.join(columns)}")
     con.execute(ddl(f"shape_{name}", columns))
     schema = con.sql(f'FROM "shape_{name}"').to_arrow_table().schema
     con.execute(f'DROP TABLE "shape_{name}"')

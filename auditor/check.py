@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import tomllib
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -22,7 +21,6 @@ from auditor.tables import TABLES, Column, ddl
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    import duckdb
 
 Severity = Literal["info", "warning", "error"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
@@ -34,6 +32,8 @@ _OPEN, _CLOSE = "-- /// check", "-- ///"
 
 class Param(BaseModel):
     """A number or word that a check can be tuned with."""
+
+    from pathlib import Path
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     value: ParamValue
@@ -52,7 +52,9 @@ class Header(BaseModel):
     tolerance: int | str = 0
     unit: Literal["item", "annotation", "annotator", "dataset"]
     scope: Literal["annotation", "item", "dataset"]
-    key: list[str | list[str]] = Field(min_length=1, description="columns of the finding's identity; an inner list is an unordered pair")
+    key: list[str | list[str]] = Field(
+        min_length=1, description="columns of the finding's identity; an inner list is an unordered pair"
+    )
     source: str = Field(min_length=1)
     optional: list[str] = Field(default=[], description="table.column that may be empty without the check being skipped")
     params: dict[str, Param] = {}
@@ -182,7 +184,10 @@ def load(path: Path, folder: Path, binder: Binder, *, builtin: bool) -> Check:
     parsed = inspect(binder.con, sql, binder.known, where)
     if parsed.params != frozenset(params):
         odd = sorted(parsed.params ^ frozenset(params))
-        raise CheckFileError(f"{where}: parameters of the SQL and of the header differ: {', '.join(odd)}", "declare each $name under [params]")
+        raise CheckFileError(
+            f"{where}: parameters of the SQL and of the header differ: {', '.join(odd)}",
+            "declare each $name under [params]",
+        )
     reads, columns = _bind(sql, params, binder, where)
     _verify_columns(header, columns, where)
     unknown = [name for name in header.optional if not _known_column(name, binder)]
@@ -210,14 +215,20 @@ def _header(sql: str, where: str) -> Header:
     try:
         return Header.model_validate(tomllib.loads("\n".join(body)))
     except tomllib.TOMLDecodeError as error:
-        raise CheckFileError(f"{where}: header: {error}", "the header is TOML behind --; line numbers count from its first line") from error
+        raise CheckFileError(
+            f"{where}: header: {error}", "the header is TOML behind --; line numbers count from its first line"
+        ) from error
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
-        raise CheckFileError(f"{where}: header: {place}: {first['msg'].lower()}", "`auditor explain` shows a complete check") from error
+        raise CheckFileError(
+            f"{where}: header: {place}: {first['msg'].lower()}", "`auditor explain` shows a complete check"
+        ) from error
 
 
-def _bind(sql: str, params: Mapping[str, ParamValue], binder: Binder, where: str) -> tuple[dict[str, frozenset[str]], tuple[str, ...]]:
+def _bind(
+    sql: str, params: Mapping[str, ParamValue], binder: Binder, where: str
+) -> tuple[dict[str, frozenset[str]], tuple[str, ...]]:
     import duckdb
 
     try:
@@ -240,7 +251,10 @@ def _verify_columns(header: Header, columns: tuple[str, ...], where: str) -> Non
 def _cases(path: Path, where: str) -> tuple[dict[str, Any], ...]:
     beside = path.with_suffix(".toml")
     if not beside.is_file():
-        raise CheckFileError(f"{where}: there are no cases beside it", f"write {beside.name} with a case that finds and one that does not")
+        raise CheckFileError(
+            f"{where}: there are no cases beside it",
+            f"write {beside.name} with a case that finds and one that does not",
+        )
     try:
         cases = tomllib.loads(beside.read_text(encoding="utf-8")).get("case", [])
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -248,7 +262,8 @@ def _cases(path: Path, where: str) -> tuple[dict[str, Any], ...]:
     numbers = [case.get("finds") for case in cases]
     if not all(isinstance(number, int) for number in numbers) or 0 not in numbers or not any(numbers):
         raise CheckFileError(
-            f"{where}: its cases must hold one that finds and one that does not", "each [[case]] says `finds = NUMBER`; give one with 0 and one with more"
+            f"{where}: its cases must hold one that finds and one that does not",
+            "each [[case]] says `finds = NUMBER`; give one with 0 and one with more",
         )
     return tuple(cases)
 

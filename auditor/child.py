@@ -28,7 +28,13 @@ OUTPUT_BYTES = 1 << 30
 
 @contextlib.contextmanager
 def rows(
-    sql: str, params: Mapping[str, Any], files: Mapping[str, Path], work: Path, *, cpu_seconds: int = CPU_SECONDS, memory_bytes: int = MEMORY_BYTES
+    sql: str,
+    params: Mapping[str, Any],
+    files: Mapping[str, Path],
+    work: Path,
+    *,
+    cpu_seconds: int = CPU_SECONDS,
+    memory_bytes: int = MEMORY_BYTES,
 ) -> Iterator[pa.RecordBatchReader]:
     """The rows of a query, read by a bounded child process.
 
@@ -51,7 +57,7 @@ def rows(
         # The environment is not handed down: a check has no business with it, and neither has its process.
         environment = {name: os.environ[name] for name in ("PATH", "LANG", "PYTHONPATH", "VIRTUAL_ENV") if name in os.environ}
         try:
-            done = subprocess.run(  # noqa: S603  # our own interpreter and module, no shell
+            done = subprocess.run(  # our own interpreter and module, no shell
                 [sys.executable, "-m", "auditor.child"],
                 input=json.dumps(job).encode(),
                 capture_output=True,

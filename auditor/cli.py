@@ -41,7 +41,7 @@ class Main(click.Group):
 @click.group(cls=Main, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(auditor.__version__, prog_name="auditor")
 def cli() -> None:
-    """Audit labelled datasets: what is wrong with the labels, why, and what to fix first.
+    r"""Audit labelled datasets: what is wrong with the labels, why, and what to fix first.
 
     \b
     Exit codes: 0 passed, 1 the gate failed, 2 wrong command line, 3 could not run,
@@ -59,25 +59,45 @@ def _mapping(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ..
 
 @cli.command()
 @click.argument("sources", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="SOURCE…")
-@click.option("--map", "mapping", multiple=True, callback=_mapping, metavar="COLUMN=SOURCE,…", help="Which source column is which: item_id=question,annotator.gender=sex.")
+@click.option(
+    "--map",
+    "mapping",
+    multiple=True,
+    callback=_mapping,
+    metavar="COLUMN=SOURCE,…",
+    help="Which source column is which: item_id=question,annotator.gender=sex.",
+)
 @click.option("--gold", type=FILE, help="A table of true labels.")
 @click.option("--predictions", type=FILE, help="A model's probabilities: .npy, or a table.")
 @click.option("--classes", type=FILE, help="Class names, one a line.")
 @click.option("--media", type=FOLDER, help="The folder with the items' files; checks of pixels need it.")
 @click.option("--format", "format_name", default="", help="The sources' format; detected when not given.")
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("audit"), show_default=True, help="Where the findings, the verdict and the report go.")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("audit"),
+    show_default=True,
+    help="Where the findings, the verdict and the report go.",
+)
 @click.option("--checks", type=FOLDER, help="A folder of your own checks.")
 @click.option("--only", multiple=True, metavar="CHECK", help="Ask only this check or family; may be repeated.")
 @click.option("--config", type=FILE, help="Settings; ./auditor.toml is read where it exists.")
 @click.option("--policy", type=FILE, help="What may be shown, on top of the built-in fields.toml.")
 @click.option("--key-file", type=FILE, help="The key of pseudonyms, so that they stay the same from run to run.")
-@click.option("--for", "audience", type=click.Choice(["internal", "public"]), default="internal", show_default=True, help="Who reads it: a public report holds no media and no label text.")
+@click.option(
+    "--for",
+    "audience",
+    type=click.Choice(["internal", "public"]),
+    default="internal",
+    show_default=True,
+    help="Who reads it: a public report holds no media and no label text.",
+)
 @click.option("--as-of", type=click.DateTime(["%Y-%m-%d"]), help="The date on which waivers must hold; today when not given.")
 @click.option("--link", default="", help="Where an item opens, such as https://labels.example/data?task={item_id}.")
 @click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON.")
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 @click.pass_context
-def audit(ctx: click.Context, sources: tuple[Path, ...], as_json: bool, quiet: bool, **options: Any) -> None:
+def audit(ctx: click.Context, /, sources: tuple[Path, ...], as_json: bool, quiet: bool, **options: Any) -> None:
     """Import, measure, check, decide and report, in one go.
 
     SOURCE is a file or folder of labels: CSV, TSV, JSON lines, Parquet, COCO, Pascal VOC, Label Studio, or .npy.
@@ -162,4 +182,3 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
-

@@ -32,7 +32,17 @@ COLUMNS: dict[str, Column] = {
     "evidence": Column("VARCHAR", "the check's other columns, as a JSON object"),
 }
 ORDER = "CASE severity WHEN 'error' THEN 0 WHEN 'warning' THEN 1 ELSE 2 END, check_id, score DESC NULLS LAST, finding_id"
-_OPERATORS = {"=": "=", "!=": "<>", "<": "<", "<=": "<=", ">": ">", ">=": ">=", "in": "IN", "not in": "NOT IN", "like": "LIKE"}
+_OPERATORS = {
+    "=": "=",
+    "!=": "<>",
+    "<": "<",
+    "<=": "<=",
+    ">": ">",
+    ">=": ">=",
+    "in": "IN",
+    "not in": "NOT IN",
+    "like": "LIKE",
+}
 
 
 def create(con: duckdb.DuckDBPyConnection) -> None:
@@ -73,7 +83,8 @@ def add(
         con.execute(
             f"""
             INSERT INTO finding
-            SELECT substr(sha256(CAST(CASE WHEN twin > 1 THEN json_array(check_id, key, twin) ELSE json_array(check_id, key) END AS VARCHAR)), 1, 16),
+            SELECT substr(sha256(CAST(CASE WHEN twin > 1 THEN json_array(check_id, key, twin)
+                                           ELSE json_array(check_id, key) END AS VARCHAR)), 1, 16),
                    check_id, $severity, item_id, annotation_id, annotator_id, label, score, message,
                    {_link(link)}, evidence
             FROM (SELECT *, row_number() OVER (PARTITION BY key ORDER BY message, evidence) AS twin

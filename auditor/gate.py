@@ -2,8 +2,8 @@
 
 - A check *blocks* when it has more findings than its tolerance accepts, and its severity is at or above `fail_on`.
 - Findings that a waiver accepts (until its date) or that the baseline had already do not count.
-- A check that failed, or one that is required and did not run, makes the verdict *incomplete*: counts that are not whole prove nothing.
-  So does a run in which no check could run at all.
+- A check that failed, or one that is required and did not run, makes the verdict *incomplete*: counts that are
+  not whole prove nothing. So does a run in which no check could run at all.
 """
 
 from __future__ import annotations
@@ -103,7 +103,9 @@ def decide(
     by_finding = {waiver.finding for waiver in valid if waiver.finding}
     by_check = {waiver.check for waiver in valid if waiver.check}
     notes = [
-        f"the waiver of {waiver.finding or waiver.check} by {waiver.owner} ended on {waiver.until}" for waiver in settings.waiver if waiver.until < as_of
+        f"the waiver of {waiver.finding or waiver.check} by {waiver.owner} ended on {waiver.until}"
+        for waiver in settings.waiver
+        if waiver.until < as_of
     ]
     decisions = []
     for one in asked:
@@ -136,9 +138,11 @@ def _one(one: Asked, result: Result, waived: int, known: int, units: Mapping[str
         status = "incomplete" if required else "skipped"
         reason = f"is required and was skipped: {result.reason}" if required else result.reason
     elif counted > accepted:
-        blocks = SEVERITIES.index(one.severity) <= SEVERITIES.index(settings.gate.fail_on)  # type: ignore[arg-type]  # validated
+        blocks = SEVERITIES.index(one.severity) <= SEVERITIES.index(settings.gate.fail_on)
         status = "failed" if blocks else "passed"
-        reason = f"{counted:,} {'finding' if counted == 1 else 'findings'}, {accepted:,} accepted" + ("" if blocks else " (does not block)")
+        reason = f"{counted:,} {'finding' if counted == 1 else 'findings'}, {accepted:,} accepted" + (
+            "" if blocks else " (does not block)"
+        )
     return Decision(
         one.check_id, one.title, one.severity, result.outcome, status, result.findings, waived, known, counted,
         one.tolerance, accepted, one.unit, total, reason, result.supply,

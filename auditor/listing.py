@@ -23,7 +23,7 @@ def _known(folder: Path | None) -> list[Check]:
 
 def checks(folder: Path | None) -> str:
     """One line a check, by family."""
-    lines = []
+    lines: list[str] = []
     family = ""
     for check in sorted(_known(folder), key=lambda check: check.id):
         if check.family != family:
@@ -107,4 +107,6 @@ def tables(name: str | None) -> str:
     columns = TABLES[name].columns if name in TABLES else measure.columns().get(name)
     if columns is None:
         raise UsageError(f"there is no table or measure {name!r}", "`auditor tables` lists them")
-    return "\n".join(f"{key:<16} {spec.type:<24} {spec.meaning}{f' ({spec.unit})' if spec.unit else ''}" for key, spec in columns.items())
+    return "\n".join(
+        f"{key:<16} {spec.type:<24} {spec.meaning}{f' ({spec.unit})' if spec.unit else ''}" for key, spec in columns.items()
+    )

@@ -61,14 +61,21 @@ def locate(root: Path, items: Iterable[tuple[str, str | None]]) -> tuple[pa.Tabl
         remote = "://" in wanted
         path = None if remote else inside(root, wanted)
         if path is None and not remote and (uri or "/" in wanted):
-            raise InputError(root, f"item {item_id!r}", f"its uri {wanted!r} points outside the media folder", "correct the uri, or give a --media folder that holds it")
+            raise InputError(
+                root,
+                f"item {item_id!r}",
+                f"its uri {wanted!r} points outside the media folder",
+                "correct the uri, or give a --media folder that holds it",
+            )
         if path is not None and path.is_file():
             found.append((item_id, str(path)))
         elif (same_name := by_name.get(wanted.rsplit("/", 1)[-1])) is not None and inside(root, os.path.relpath(same_name, root)):
             found.append((item_id, same_name))
         elif uri and not remote:
             missing.append(item_id)
-    return pa.table({"item_id": pa.array([f[0] for f in found], pa.string()), "path": pa.array([f[1] for f in found], pa.string())}), missing
+    return pa.table(
+        {"item_id": pa.array([f[0] for f in found], pa.string()), "path": pa.array([f[1] for f in found], pa.string())}
+    ), missing
 
 
 def facts(

@@ -14,7 +14,6 @@ import re
 import secrets
 import tomllib
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -26,6 +25,7 @@ from auditor.tables import TABLES, literal, present_columns, write_parquet
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
     import duckdb
 
@@ -96,7 +96,9 @@ def load(*files: Path) -> Policy:
                 raise InputError(file, f"[{table}]", "there is no such table", _near(table, TABLES))
             for name, value in fields.items():
                 if name == "attributes":
-                    rules |= {f"{table}.attributes.{key}": _rule(file, f"{table}.attributes.{key}", rule) for key, rule in value.items()}
+                    rules |= {
+                        f"{table}.attributes.{key}": _rule(file, f"{table}.attributes.{key}", rule) for key, rule in value.items()
+                    }
                 elif name not in TABLES[table].columns:
                     raise InputError(file, f"[{table}] {name}", "there is no such column", _near(name, TABLES[table].columns))
                 else:
@@ -175,7 +177,9 @@ def open_tables(tables: Tables, policy: Policy, key: bytes, *, stable: bool, wor
         for macro in _macros(key):
             con.execute(macro)
         personal = _personal_ids(con, tables)
-        paths, present, hidden, used = dict(tables.paths), dict(tables.present), {}, []
+        paths, present = dict(tables.paths), dict(tables.present)
+        hidden: dict[str, str] = {}
+        used: list[str] = []
         for name in TABLES:
             select, gone, keys = _select(con, name, tables.present[name], policy, personal=personal)
             used += [f"{name}.{attribute}" for attribute in keys]
@@ -242,7 +246,8 @@ def _select(
                 gone.append(column)
             elif personal and column in _MADE_IDS:
                 # An id that we made is a hash of the annotator's name too: anybody with a list of names could try them.
-                sql = f"CASE WHEN regexp_full_match(\"{column}\", '[0-9a-f]{{32}}') THEN substr(keyed(\"{column}\"), 1, 32) ELSE \"{column}\" END AS \"{column}\""
+                made = f"regexp_full_match(\"{column}\", '[0-9a-f]{{32}}')"
+                sql = f'CASE WHEN {made} THEN substr(keyed("{column}"), 1, 32) ELSE "{column}" END AS "{column}"'
             elif show == "pseudonym":
                 sql = f'pseudonym("{column}") AS "{column}"'
         changed |= sql != f'"{column}"'
@@ -258,7 +263,11 @@ def _attributes(rules: Mapping[str, Show]) -> str:
     entries = "map_entries(attributes)"
     if absent:
         entries = f"list_filter({entries}, lambda e: e.key NOT IN ({', '.join(map(literal, absent))}))"
-    value = f"CASE WHEN e.key IN ({', '.join(map(literal, shown))}) THEN e.value ELSE pseudonym(e.value) END" if shown else "pseudonym(e.value)"
+    value = (
+        f"CASE WHEN e.key IN ({', '.join(map(literal, shown))}) THEN e.value ELSE pseudonym(e.value) END"
+        if shown
+        else "pseudonym(e.value)"
+    )
     return f"map_from_entries(list_transform({entries}, lambda e: struct_pack(key := e.key, value := {value}))) AS attributes"
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from auditor import measure
 from auditor.engines import duckdb as engine
-from auditor.tables import TABLES, Column, literal, present_columns, write_parquet
+from auditor.tables import TABLES, write_parquet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -193,7 +193,11 @@ def run_check(
 
 
 def _own(
-    session: Session, check: Check, params: Mapping[str, ParamValue], files: Mapping[str, Path], sink: Callable[[pa.RecordBatchReader], int]
+    session: Session,
+    check: Check,
+    params: Mapping[str, ParamValue],
+    files: Mapping[str, Path],
+    sink: Callable[[pa.RecordBatchReader], int],
 ) -> int:
     con = engine.connect(session.work, session.memory)
     try:
@@ -204,7 +208,11 @@ def _own(
 
 
 def _foreign(
-    session: Session, check: Check, params: Mapping[str, ParamValue], files: Mapping[str, Path], sink: Callable[[pa.RecordBatchReader], int]
+    session: Session,
+    check: Check,
+    params: Mapping[str, ParamValue],
+    files: Mapping[str, Path],
+    sink: Callable[[pa.RecordBatchReader], int],
 ) -> int:
     from auditor import child
 

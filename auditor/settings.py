@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime as dt
+import datetime as dt  # noqa: TC003  # pydantic resolves annotations when it runs
 import difflib
 import tomllib
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -116,7 +116,7 @@ def load(path: Path) -> Settings:
 
 
 def _suggest(place: tuple[Any, ...]) -> str:
-    model: type[BaseModel] = Settings
+    model: Any = Settings
     for part in place[:-1]:
         model = {"gate": GateSettings, "checks": Override, "waiver": Waiver, "where": Where}.get(str(part), model)
     near = difflib.get_close_matches(str(place[-1]), list(model.model_fields), 1)
@@ -141,14 +141,21 @@ def verify(settings: Settings, checks: Iterable[Check]) -> None:
         UsageError: a check, parameter or column that does not exist, with a suggestion.
     """
     by_id = {check.id: check for check in checks}
-    for name in [*settings.checks, *settings.gate.require, *(waiver.check for waiver in settings.waiver if waiver.check)]:
+    for name in [
+        *settings.checks,
+        *settings.gate.require,
+        *(waiver.check for waiver in settings.waiver if waiver.check),
+    ]:
         if name not in by_id:
             raise UsageError(f"auditor.toml: there is no check {name!r}", suggest_check(name, by_id))
     for name, override in settings.checks.items():
         check = by_id[name]
         for param, value in override.params.items():
             if param not in check.header.params:
-                raise UsageError(f"auditor.toml: {name} has no parameter {param!r}", f"it has {', '.join(check.header.params) or 'none'}")
+                raise UsageError(
+                    f"auditor.toml: {name} has no parameter {param!r}",
+                    f"it has {', '.join(check.header.params) or 'none'}",
+                )
             default = check.header.params[param].value
             if isinstance(default, bool) != isinstance(value, bool) or isinstance(default, str) != isinstance(value, str):
                 raise UsageError(f"auditor.toml: {name}: {param} cannot be {value!r}", f"its default is {default!r}")

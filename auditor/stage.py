@@ -176,11 +176,20 @@ class Stage:
                 self.con.execute(f"CREATE TEMP TABLE raw_{name} AS {' UNION ALL '.join(parts)}")
             else:
                 self.con.execute(ddl(f"raw_{name}", table.columns).replace("CREATE TABLE", "CREATE TEMP TABLE"))
-                for column, kind in (("_source", "INTEGER"), ("_file", "VARCHAR"), ("_part", "INTEGER"), ("_row", "BIGINT"), ("_has_id", "BOOLEAN")):
+                for column, kind in (
+                    ("_source", "INTEGER"),
+                    ("_file", "VARCHAR"),
+                    ("_part", "INTEGER"),
+                    ("_row", "BIGINT"),
+                    ("_has_id", "BOOLEAN"),
+                ):
                     self.con.execute(f"ALTER TABLE raw_{name} ADD COLUMN {column} {kind}")
             for part in range(self._count):
                 self.con.execute(f"DROP TABLE IF EXISTS stage_{name}_{part}")
-        self.con.execute("CREATE TEMP TABLE kept AS SELECT problem, \"of\", item_id, annotation_id, source_id, _file AS file, detail FROM raw_intake")
+        self.con.execute(
+            "CREATE TEMP TABLE kept AS SELECT problem, "
+            '"of", item_id, annotation_id, source_id, _file AS file, detail FROM raw_intake'
+        )
         for name in ("qualification", "ontology", "prediction", "model", "embedding"):
             key = ", ".join(TABLES[name].key)
             required = " AND ".join(f"{column} IS NOT NULL" for column in TABLES[name].key if column != "valid_from")
@@ -193,7 +202,9 @@ class Stage:
         """Give every annotation a unique id; rows whose own id is missing or taken are kept and noted."""
         self.con.execute("UPDATE raw_annotation SET annotation_id = NULL WHERE annotation_id = ''")
         self.con.execute("UPDATE raw_annotation SET item_id = NULL WHERE item_id = ''")
-        columns = [column for column in TABLES["annotation"].columns if column not in {"annotation_id", "item_id", "task", "source"}]
+        columns = [
+            column for column in TABLES["annotation"].columns if column not in {"annotation_id", "item_id", "task", "source"}
+        ]
         rest = ", ".join(f'"{column}"' for column in columns)
         base = (
             f"SELECT annotation_id, item_id, coalesce(task, 'label') AS task, coalesce(source, 'human') AS source, {rest}, "
@@ -243,11 +254,14 @@ class Stage:
         """Collect located media, look for the rest under `root`, and read their sizes and digests."""
         from auditor import media
 
-        union = " UNION ALL ".join(f"SELECT * FROM {name}" for name in self._media) or "SELECT '' AS item_id, '' AS path WHERE false"
+        union = (
+            " UNION ALL ".join(f"SELECT * FROM {name}" for name in self._media) or "SELECT '' AS item_id, '' AS path WHERE false"
+        )
         self.con.execute(f"CREATE TEMP TABLE media_file AS SELECT item_id, min(path) AS path FROM ({union}) GROUP BY item_id")
         if root is not None:
             wanted = self.con.execute(
-                "SELECT DISTINCT item_id, uri FROM raw_item WHERE item_id IS NOT NULL AND item_id NOT IN (SELECT item_id FROM media_file)"
+                "SELECT DISTINCT item_id, uri FROM raw_item "
+                "WHERE item_id IS NOT NULL AND item_id NOT IN (SELECT item_id FROM media_file)"
             ).fetchall()
             found, missing = media.locate(root, wanted)
             self.con.register("found_arrow", found)
@@ -266,7 +280,8 @@ class Stage:
     def _keep(self, problem: str, rows: list[tuple[str, str, str]]) -> None:
         if rows:
             self.con.executemany(
-                "INSERT INTO kept VALUES (?, 'item', ?, NULL, ?, NULL, ?)", [(problem, item, source, detail) for item, source, detail in rows]
+                "INSERT INTO kept VALUES (?, 'item', ?, NULL, ?, NULL, ?)",
+                [(problem, item, source, detail) for item, source, detail in rows],
             )
 
     def _complete_items(self) -> None:
@@ -283,10 +298,14 @@ class Stage:
         else:
             relation = "raw_item"
         kept = ", ".join(
-            f'coalesce(i."{column}", f."{column}") AS "{column}"' if column in {"media", "sha256", "bytes", "width", "height", "duration"} else f'i."{column}"'
+            f'coalesce(i."{column}", f."{column}") AS "{column}"'
+            if column in {"media", "sha256", "bytes", "width", "height", "duration"}
+            else f'i."{column}"'
             for column in columns
         )
-        self.con.execute(f"CREATE TEMP TABLE all_item AS SELECT i.item_id, {kept} FROM {relation} i LEFT JOIN media_fact f USING (item_id)")
+        self.con.execute(
+            f"CREATE TEMP TABLE all_item AS SELECT i.item_id, {kept} FROM {relation} i LEFT JOIN media_fact f USING (item_id)"
+        )
         made = hash_id("problem", '"of"', "item_id", "annotation_id", "source_id", "file", "detail", "nth")
         self.con.execute(
             f"CREATE TEMP TABLE all_intake AS SELECT {made} AS intake_id, * EXCLUDE (nth) FROM (SELECT *, row_number() OVER ("
@@ -299,8 +318,10 @@ class Stage:
         merged = ", ".join(f'arg_min("{column}", (_part, _row)) AS "{column}"' for column in columns)
         self.con.execute(
             "CREATE TEMP TABLE all_annotator AS WITH said AS ("
-            f"SELECT annotator_id, arg_min(kind, (_part, _row)) AS kind, {merged} FROM raw_annotator WHERE annotator_id IS NOT NULL GROUP BY annotator_id), "
-            "seen AS (SELECT annotator_id, min(CASE source WHEN 'model' THEN 'model' WHEN 'rule' THEN 'rule' ELSE 'person' END) AS kind "
+            f"SELECT annotator_id, arg_min(kind, (_part, _row)) AS kind, {merged} "
+            "FROM raw_annotator WHERE annotator_id IS NOT NULL GROUP BY annotator_id), seen AS ("
+            "SELECT annotator_id, min(CASE WHEN source IN ('model', 'rule') THEN source ELSE 'person' END) AS kind "
             "FROM all_annotation WHERE annotator_id IS NOT NULL GROUP BY annotator_id) "
-            f"SELECT annotator_id, coalesce(said.kind, seen.kind) AS kind, {', '.join(columns)} FROM seen FULL JOIN said USING (annotator_id)"
+            f"SELECT annotator_id, coalesce(said.kind, seen.kind) AS kind, {', '.join(columns)} "
+            "FROM seen FULL JOIN said USING (annotator_id)"
         )

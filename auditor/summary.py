@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from auditor.engines.duckdb import Connection
+    from duckdb import DuckDBPyConnection as Connection
+
     from auditor.run import Lack, Session
 
 
@@ -65,20 +66,27 @@ def summarise(session: Session, con: Connection, lacks: Mapping[str, Lack | None
     twice = rows("item_vote", "SELECT avg(CASE WHEN annotators >= 2 THEN 1.0 ELSE 0.0 END) FROM read_parquet([?])")
     agreement = rows(
         "agreement",
-        "SELECT task, metric, value, low, high, items FROM read_parquet([?]) WHERE metric LIKE 'alpha_%' AND value IS NOT NULL ORDER BY items DESC, task, metric",
+        "SELECT task, metric, value, low, high, items FROM read_parquet([?]) "
+        "WHERE metric LIKE 'alpha_%' AND value IS NOT NULL ORDER BY items DESC, task, metric",
     )
     confusion = rows(
         "confusion",
-        "SELECT task, label_a, label_b, pairs, share FROM read_parquet([?]) WHERE kind = 'annotators' ORDER BY pairs DESC, task, label_a, label_b LIMIT 5",
+        "SELECT task, label_a, label_b, pairs, share FROM read_parquet([?]) "
+        "WHERE kind = 'annotators' ORDER BY pairs DESC, task, label_a, label_b LIMIT 5",
     )
-    people = con.execute("SELECT count(*) FROM read_parquet([?]) WHERE kind = 'person'", [str(session.tables.paths["annotator"])]).fetchone()
+    people = con.execute(
+        "SELECT count(*) FROM read_parquet([?]) WHERE kind = 'person'", [str(session.tables.paths["annotator"])]
+    ).fetchone()
     found = con.execute("SELECT severity, count(*) FROM finding GROUP BY severity ORDER BY severity").fetchall()
     return Summary(
         items=session.tables.rows["item"],
         annotations=session.tables.rows["annotation"],
         annotators=people[0] if people else 0,
         labelled_twice=twice[0][0] if twice else None,
-        agreement=tuple(Agreement(task, metric, value, _number(low), _number(high), items) for task, metric, value, low, high, items in agreement),
+        agreement=tuple(
+            Agreement(task, metric, value, _number(low), _number(high), items)
+            for task, metric, value, low, high, items in agreement
+        ),
         confusion=tuple(Confusion(*row) for row in confusion),
         findings=dict(found),
     )

@@ -95,8 +95,13 @@ TABLES: dict[str, Table] = {
             "h": Column("DOUBLE", "height of the box, ymax - ymin", "pixels"),
             "angle": Column("DOUBLE", "clockwise rotation of the box about its top left corner", "degrees"),
             "polygon": Column("DOUBLE[][]", "rings of x1, y1, x2, y2, …", "pixels"),
-            "mask": Column("STRUCT(height INTEGER, width INTEGER, counts VARCHAR)", "COCO run-length code, column-major, compressed"),
-            "keypoints": Column("STRUCT(x DOUBLE, y DOUBLE, v INTEGER)[]", "points; v 0 not labelled, 1 hidden, 2 visible", "pixels"),
+            "mask": Column(
+                "STRUCT(height INTEGER, width INTEGER, counts VARCHAR)",
+                "COCO run-length code, column-major, compressed",
+            ),
+            "keypoints": Column(
+                "STRUCT(x DOUBLE, y DOUBLE, v INTEGER)[]", "points; v 0 not labelled, 1 hidden, 2 visible", "pixels"
+            ),
             "start_char": Column("INTEGER", "first character of the span", "code points"),
             "end_char": Column("INTEGER", "character after the last of the span", "code points"),
             "start_s": Column("DOUBLE", "start of the segment", "seconds"),

@@ -13,7 +13,7 @@ from auditor.tables import literal
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from auditor.engines.duckdb import Connection
+    from duckdb import DuckDBPyConnection as Connection
 
 # OWASP, "CSV Injection": = + - @, also full-width, also behind white space.
 _FORMULA = r"^[\s\x{00a0}]*[=+\-@\x{ff1d}\x{ff0b}\x{ff0d}\x{ff20}|]"

@@ -16,7 +16,14 @@ if TYPE_CHECKING:
     from auditor.api import Audit
     from auditor.gate import Decision
 
-COLOURS = {"passed": "green", "failed": "red", "incomplete": "yellow", "error": "red", "warning": "yellow", "info": "blue"}
+COLOURS = {
+    "passed": "green",
+    "failed": "red",
+    "incomplete": "yellow",
+    "error": "red",
+    "warning": "yellow",
+    "info": "blue",
+}
 MAX_CHECKS = 9
 
 
@@ -67,7 +74,7 @@ def _incomplete(audit: Audit) -> list[str]:
 
 def _found(audit: Audit, width: int) -> list[str]:
     found = [decision for decision in audit.verdict.decisions if decision.findings]
-    found.sort(key=lambda decision: (SEVERITIES.index(decision.severity), decision.status != "failed", -decision.findings))  # type: ignore[arg-type]
+    found.sort(key=lambda decision: (SEVERITIES.index(decision.severity), decision.status != "failed", -decision.findings))
     lines = [_line(decision, width) for decision in found[:MAX_CHECKS]]
     if len(found) > MAX_CHECKS:
         rest = found[MAX_CHECKS:]
@@ -80,7 +87,7 @@ def _line(decision: Decision, width: int) -> str:
     where = decision.check_id
     excused = decision.waived + decision.known
     extra = f" ({excused:,} accepted)" if excused else ""
-    title = shorten(f"{decision.findings:>7,} × {decision.title[0].lower()}{decision.title[1:]}{extra}", width - 11 - 38)
+    title = shorten(f"{decision.findings:>7,} x {decision.title[0].lower()}{decision.title[1:]}{extra}", width - 11 - 38)
     return f"{label} {title:<{width - 11 - 38}} {where}"
 
 
