@@ -20,6 +20,8 @@ from auditor.tables import TABLES, Column, ddl
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
 
 
 Severity = Literal["info", "warning", "error"]
@@ -32,8 +34,6 @@ _OPEN, _CLOSE = "-- /// check", "-- ///"
 
 class Param(BaseModel):
     """A number or word that a check can be tuned with."""
-
-    from pathlib import Path
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     value: ParamValue
@@ -192,14 +192,14 @@ def load(path: Path, folder: Path, binder: Binder, *, builtin: bool) -> Check:
     _verify_columns(header, columns, where)
     unknown = [name for name in header.optional if not _known_column(name, binder)]
     if unknown:
-        raise CheckFileError(f"{where}: optional names no column: {', '.join(unknown)}", "write table.column")
+        raise CheckFileError(f"{where}: optional names no column: {', '.join(unknown)}", "write table.column, or a table")
     cases = _cases(path, where)
     return Check(path.relative_to(folder).with_suffix("").as_posix(), header, sql, reads, columns, builtin, path, cases)
 
 
 def _known_column(name: str, binder: Binder) -> bool:
     table, _, column = name.partition(".")
-    return column in binder.known.get(table, {})
+    return column in binder.known.get(table, {}) if column else table in binder.known
 
 
 def _header(sql: str, where: str) -> Header:

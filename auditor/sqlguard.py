@@ -59,8 +59,8 @@ _ALLOWED = """
 """
 FUNCTIONS = frozenset(_ALLOWED.split())
 # Written without brackets, so the parser takes them for columns; they change from run to run or tell of the machine.
-_MOODS = {"current_date", "current_time", "current_timestamp", "localtime", "localtimestamp", "user", "current_user", "session_user",
-          "current_role", "current_catalog", "current_schema"}  # fmt: skip
+_MOODS = {"current_date", "current_time", "current_timestamp", "localtime", "localtimestamp", "user", "current_user",
+          "session_user", "current_role", "current_catalog", "current_schema"}  # fmt: skip
 
 
 @dataclass(frozen=True)
