@@ -148,8 +148,6 @@ def pseudonym(key: bytes, value: str) -> str:
 
 _MADE_IDS = {"annotation_id", "parent_id"}
 _EMAIL = re.compile(r"^[^@\s]+@[^@\s]+\.[^@\s]+$")
-# "Ada", "Ada Lovelace", "Jean-Luc P. Picard", "ada.lovelace"; not "ann_3", "A119EX2L", "worker7".
-_NAME = re.compile(r"^[^\W\d_a-z][^\W\d_A-Z]+([ .'-]+[^\W\d_]+\.?)*$|^[^\W\d_]{2,}[. ][^\W\d_]{2,}$")
 
 
 def looks_personal(value: str) -> bool:
@@ -158,7 +156,14 @@ def looks_personal(value: str) -> bool:
     >>> [looks_personal(text) for text in ("ada@example.org", "Ada Lovelace", "ada.lovelace", "A119EX2L", "worker_7", "896")]
     [True, True, True, False, False, False]
     """
-    return bool(_EMAIL.match(value) or _NAME.match(value))
+    if _EMAIL.match(value):
+        return True
+    words = [word for word in re.split(r"[ .'-]+", value) if word]
+    if not words or not all(word.isalpha() for word in words):
+        return False
+    # "Ada", "O'Brien", "Jean-Luc P. Picard"; or "ada.lovelace". Not "GPT", "yolo-nano", "A119EX2L", "worker_7".
+    capitalised = words[0][0].isupper() and any(len(word) > 1 and word[1:].islower() for word in words)
+    return capitalised or (len(words) > 1 and bool(re.search(r"[. ]", value)) and all(len(word) > 1 for word in words))
 
 
 def open_tables(tables: Tables, policy: Policy, key: bytes, *, stable: bool, work: Path) -> Opened:

@@ -144,6 +144,8 @@ def _judge(node: dict[str, Any], scope: frozenset[str], known: Collection[str], 
         raise _refused(where, node["column_names"][-1])
     elif kind == "JOIN" and node.get("ref_type") == "POSITIONAL":
         raise _refused(where, "a positional join")
+    if node.get("sample"):
+        raise _refused(where, "a sample, which is another one in every run")
     if "function_name" in node and str(node["function_name"]).lower() not in FUNCTIONS:
         raise _refused(where, f"the function {node['function_name']}()")
 

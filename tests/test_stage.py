@@ -1,0 +1,110 @@
+"""The stage: ids, duplicates, merging, and the same rows giving the same bytes."""
+
+from __future__ import annotations
+
+import random
+
+import duckdb
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from auditor.files import sha256_file
+from auditor.stage import Stage
+from tests.worlds import read, stage_tables
+
+
+def test_an_annotation_without_an_id_gets_one_that_depends_on_item_task_annotator_and_ordinal_only(tmp_path):
+    rows = [{"item_id": "a", "annotator_id": "p", "label": "cat"}, {"item_id": "a", "annotator_id": "p", "label": "dog"}]
+    first = {row["label"]: row["annotation_id"] for row in read(stage_tables(tmp_path / "1", annotation=rows).paths["annotation"])}
+    relabelled = [rows[0] | {"label": "cow"}, rows[1]]
+    more = [{"item_id": "0", "annotator_id": "q", "label": "x"}, *relabelled]
+    second = {row["label"]: row["annotation_id"] for row in read(stage_tables(tmp_path / "2", annotation=more).paths["annotation"])}
+    assert first["cat"] == second["cow"]
+    assert first["dog"] == second["dog"]
+    assert first["cat"] != first["dog"]
+
+
+def test_ids_do_not_confuse_separators(tmp_path):
+    rows = [{"item_id": "a|b", "annotator_id": "c"}, {"item_id": "a", "annotator_id": "b|c"}, {"item_id": "a|b|c"}]
+    ids = {row["annotation_id"] for row in read(stage_tables(tmp_path, annotation=rows).paths["annotation"])}
+    assert len(ids) == 3
+
+
+def test_duplicate_and_missing_ids_are_kept_under_surrogates_and_noted(tmp_path):
+    rows = [
+        {"annotation_id": "1", "item_id": "a", "label": "x"},
+        {"annotation_id": "1", "item_id": "b", "label": "y"},
+        {"annotation_id": None, "item_id": "b", "label": "z"},
+        {"annotation_id": "3", "item_id": None, "label": "w"},
+    ]
+    tables = stage_tables(tmp_path, annotation=rows, item=[{"item_id": "a"}, {"item_id": "b"}])
+    written = read(tables.paths["annotation"])
+    assert sorted(row["label"] for row in written) == ["w", "x", "y", "z"]
+    assert len({row["annotation_id"] for row in written}) == 4
+    notes = {(row["problem"], row["of"]): row for row in read(tables.paths["intake"])}
+    assert notes["duplicate_id", "annotation"]["source_id"] == "1"
+    assert set(notes) == {("duplicate_id", "annotation"), ("missing_id", "annotation"), ("missing_id", "item")}
+    kept = {row["annotation_id"] for row in written}
+    assert notes["duplicate_id", "annotation"]["annotation_id"] in kept
+    assert notes["missing_id", "annotation"]["annotation_id"] in kept
+
+
+def test_the_same_id_in_two_sources_is_no_fault(tmp_path):
+    stage = Stage(duckdb.connect(), tmp_path)
+    for file in ("train.json", "val.json"):
+        stage.begin(file)
+        stage.add("annotation", pa.table({"annotation_id": ["1"], "item_id": [file]}))
+    tables = stage.finish(tmp_path)
+    assert tables.rows["annotation"] == 2
+    assert tables.rows["intake"] == 0
+
+
+def test_what_several_sources_say_of_one_item_is_merged_first_source_first(tmp_path):
+    stage = Stage(duckdb.connect(), tmp_path)
+    stage.begin("a")
+    stage.add("item", pa.table({"item_id": ["i"], "width": pa.array([None], pa.int32()), "split": ["train"]}))
+    stage.begin("b")
+    stage.add("item", pa.table({"item_id": ["i"], "width": [5], "split": ["test"]}))
+    (item,) = read(stage.finish(tmp_path).paths["item"])
+    assert (item["width"], item["split"]) == (5, "train")
+
+
+def test_a_column_that_is_not_canonical_is_a_fault_of_the_format(tmp_path):
+    stage = Stage(duckdb.connect(), tmp_path)
+    with pytest.raises(ValueError, match="labl"):
+        stage.add("annotation", pa.table({"labl": ["x"]}))
+
+
+def test_annotators_of_annotations_have_rows(tmp_path):
+    tables = stage_tables(
+        tmp_path,
+        annotation=[{"item_id": "a", "annotator_id": "p"}, {"item_id": "a", "annotator_id": "m", "source": "model"}],
+        annotator=[{"annotator_id": "p", "email": "p@example.org"}],
+    )
+    assert {(row["annotator_id"], row["kind"], row["email"]) for row in read(tables.paths["annotator"])} == {
+        ("p", "person", "p@example.org"),
+        ("m", "model", None),
+    }
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    rows=st.lists(
+        st.tuples(st.text(min_size=1, max_size=4), st.sampled_from(["p", "q", None]), st.text(max_size=3)),
+        min_size=1, max_size=20, unique_by=lambda row: row[:2],
+    ),
+    seed=st.integers(0, 10),
+)  # fmt: skip
+def test_same_rows_same_bytes(tmp_path_factory, rows, seed):
+    folder = tmp_path_factory.mktemp("bytes")
+    described = [
+        {"item_id": item, "annotator_id": person, "label": label} for item, person, label in rows if "\0" not in item + label
+    ]
+    if not described:
+        return
+    shuffled = random.Random(seed).sample(described, len(described))
+    once = stage_tables(folder / "1", annotation=described).paths["annotation"]
+    again = stage_tables(folder / "2", annotation=shuffled).paths["annotation"]
+    assert sha256_file(once) == sha256_file(again)
