@@ -19,7 +19,7 @@ SOURCES = ("human", "model", "rule", "synthetic", "gold")
 def write(stage: Stage, table: Loaded, plan: Plan, source: Source) -> None:
     """Put a long table's annotations, items, annotators and unreadable cells on the stage."""
     item = item_of(plan)
-    stage.add("annotation", annotations(stage, table, plan, item))
+    stage.add("annotation", annotation_rows(stage, table, plan, item))
     _items(stage, table, plan, item, source)
     _annotators(stage, table, plan)
     bad_cells(stage, table, plan, item)
@@ -53,7 +53,7 @@ def kind(plan: Plan) -> str:
     return "value"
 
 
-def annotations(stage: Stage, table: Loaded, plan: Plan, item: str, origin: str = "") -> str:
+def annotation_rows(stage: Stage, table: Loaded, plan: Plan, item: str, origin: str = "") -> str:
     """SQL for the rows of a table as annotations.
 
     Args:
@@ -156,7 +156,10 @@ def _items(stage: Stage, table: Loaded, plan: Plan, item: str, source: Source) -
     chosen = ", ".join(["item_id", *(f'"{column}"' for column in cells)])
     if extra:
         chosen += ", " + _map({name: f"a{place}" for place, name in enumerate(extra)}) + " AS attributes"
-    stage.add("item", f"SELECT {chosen} FROM (SELECT {item} AS item_id{merged} FROM {table.relation} WHERE {item} IS NOT NULL GROUP BY {item})")
+    stage.add(
+        "item",
+        f"SELECT {chosen} FROM (SELECT {item} AS item_id{merged} FROM {table.relation} WHERE {item} IS NOT NULL GROUP BY {item})",
+    )
 
 
 def _annotators(stage: Stage, table: Loaded, plan: Plan) -> None:
@@ -176,7 +179,11 @@ def _annotators(stage: Stage, table: Loaded, plan: Plan) -> None:
     chosen = ", ".join(["annotator_id", *(f'"{column}"' for column in cells)])
     if extra:
         chosen += ", " + _map({name: f"a{place}" for place, name in enumerate(extra)}) + " AS attributes"
-    stage.add("annotator", f"SELECT {chosen} FROM (SELECT {person} AS annotator_id{merged} FROM {table.relation} WHERE {person} IS NOT NULL GROUP BY {person})")
+    stage.add(
+        "annotator",
+        f"SELECT {chosen} FROM (SELECT {person} AS annotator_id{merged} FROM {table.relation} "
+        f"WHERE {person} IS NOT NULL GROUP BY {person})",
+    )
 
 
 def _map(cells: dict[str, str]) -> str:
@@ -189,14 +196,18 @@ def _map(cells: dict[str, str]) -> str:
 def _is_rating(stage: Stage, table: Loaded, index: int) -> bool:
     """Whether all labels are numbers and some are written with a decimal point: 1.0 … 5.0, not class ids."""
     cell = f"c{index}"
-    row = stage.con.execute(f"SELECT bool_and({number(cell)} IS NOT NULL) AND bool_or(contains({cell}, '.')) FROM {table.relation} WHERE {cell} IS NOT NULL").fetchone()
+    row = stage.con.execute(
+        f"SELECT bool_and({number(cell)} IS NOT NULL) AND bool_or(contains({cell}, '.')) FROM {table.relation} "
+        f"WHERE {cell} IS NOT NULL"
+    ).fetchone()
     return bool(row and row[0])
 
 
 def _names_files(stage: Stage, table: Loaded, item: str) -> bool:
     """Whether most item ids end in a media file's suffix."""
     row = stage.con.execute(
-        f"SELECT count(*), count(*) FILTER ({_media('id')} IS NOT NULL) FROM (SELECT {item} AS id FROM {table.relation} WHERE {item} IS NOT NULL LIMIT 1000)"
+        f"SELECT count(*), count(*) FILTER ({_media('id')} IS NOT NULL) "
+        f"FROM (SELECT {item} AS id FROM {table.relation} WHERE {item} IS NOT NULL LIMIT 1000)"
     ).fetchone()
     return bool(row and row[0] and row[1] * 2 > row[0])
 

@@ -6,7 +6,7 @@ All rows stay inside DuckDB, which spills to disk: a table may be larger than me
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from auditor.errors import InputError
@@ -18,6 +18,8 @@ from auditor.formats.structure import by_repetition, require_answers
 from auditor.formats.tabular import TABLES_BY_SUFFIX, load
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from auditor.formats.tabular import Loaded
     from auditor.stage import Source, Stage
 
@@ -30,6 +32,7 @@ _MAX_ENTRIES = 10_000
 def detect(path: Path, head: bytes) -> float:
     """How sure it is that `path` is a long table, or a folder with one and at most one table of gold labels.
 
+    >>> from pathlib import Path
     >>> detect(Path("answers.csv"), b"item,label"), detect(Path("notes.md"), b"# Notes")
     (0.8, 0.0)
     """
@@ -57,7 +60,8 @@ def read(source: Source, stage: Stage) -> None:
     emit.write(stage, table, plan, source)
     numbered = ITEM not in plan.routes
     item = emit.row_number() if numbered else f"c{plan.routes[ITEM]}"
-    items = f"SELECT {item} AS item_id FROM source_table"
+    item_column = "" if numbered else table.columns[plan.routes[ITEM]]
+    items = f"SELECT {item} AS item_id, rowid AS row FROM source_table"
     answer = next((plan.routes[route] for route in (LABEL, ("annotation", "text")) if route in plan.routes), None)
     labels = "SELECT NULL AS label WHERE false" if answer is None else f"SELECT c{answer} AS label FROM source_table"
     declare_classes(source, stage)
@@ -66,11 +70,11 @@ def read(source: Source, stage: Stage) -> None:
         stage,
         items,
         labels,
-        item_column="" if numbered else table.columns[plan.routes[ITEM]],
+        item_column=item_column,
         label_column="" if answer is None else table.columns[answer],
         kind=emit.kind(plan),
     )
-    read_predictions(source, stage, items, labels)
+    read_predictions(source, stage, items, labels, item_column=item_column)
     stage.con.execute("DROP TABLE source_table")
 
 
@@ -78,15 +82,28 @@ def make_plan(stage: Stage, table: Loaded, source: Source) -> Plan:
     """What each column means; every guess is noted."""
     plan = parse(source.mapping, table)
     if all(name.replace(".", "", 1).isdigit() for name in table.columns):
-        raise InputError(table.path, "line 1", "has no header: its first row holds only numbers", "add a first row such as item_id,annotator_id,label")
+        raise InputError(
+            table.path,
+            "line 1",
+            "has no header: its first row holds only numbers",
+            "add a first row such as item_id,annotator_id,label",
+        )
     by_name(stage.con, table, plan)
     if ITEM not in plan.routes:
         if ANNOTATOR in plan.routes or not {LABEL, ("item", "text")} & plan.routes.keys():
-            raise InputError(table.path, "", "no column is known to name the items", f"give --map item_id=COLUMN; the columns are {listed(table.columns)}")
+            raise InputError(
+                table.path,
+                "",
+                "no column is known to name the items",
+                f"give --map item_id=COLUMN; the columns are {listed(table.columns)}",
+            )
         stage.note("guessed: item_id = the number of the row, from 0, as no column names the items")
     by_repetition(stage.con, table, plan)
     require_answers(table, plan)
-    told = [f"{_written(route)} = {shown(table.columns[plan.routes[route]])}" + (f" ({why})" if why else "") for route, why in plan.guessed.items()]
+    told = []
+    for why, routes in groupby(plan.guessed, key=lambda route: plan.guessed[route]):
+        pairs = ", ".join(f"{_written(route)} = {shown(table.columns[plan.routes[route]])}" for route in routes)
+        told.append(f"{pairs} ({why})" if why else pairs)
     if told:
         stage.note("guessed: " + ", ".join(told))
     return plan
@@ -103,7 +120,12 @@ def _of_folder(source: Source, stage: Stage) -> Source:
         return source
     found = _in_folder(source.path)
     if found is None:
-        raise InputError(source.path, "", "is not a folder with exactly one label table", "give the table itself, and --gold FILE for the true labels")
+        raise InputError(
+            source.path,
+            "",
+            "is not a folder with exactly one label table",
+            "give the table itself, and --gold FILE for the true labels",
+        )
     table, gold = found
     stage.note(f"read {table.name} of the folder {source.path.name}")
     stage.begin(table.name)

@@ -97,7 +97,9 @@ def route_of(key: str) -> Route:
         return ("item", key)
     known = [*TABLES["annotation"].columns, *TABLES["item"].columns, *CORNERS, "bbox"]
     near = difflib.get_close_matches(key, known, 1)
-    hint = f"did you mean {near[0]}?" if near else "use a column of item or annotation, annotator.NAME, item.NAME or annotation.NAME"
+    hint = (
+        f"did you mean {near[0]}?" if near else "use a column of item or annotation, annotator.NAME, item.NAME or annotation.NAME"
+    )
     raise UsageError(f"--map: there is no column {shown(key)}", hint)
 
 
@@ -119,50 +121,60 @@ def find(table: Loaded, column: str) -> int:
 
 def by_name(con: duckdb.DuckDBPyConnection, table: Loaded, plan: Plan) -> None:
     """Guess routes from column names; columns of numbers and times are taken only if their values are such."""
-    names = [plain(name) for name in table.columns]
-    used = set(plan.routes.values())
-
-    def match(route: Route, synonyms: tuple[str, ...]) -> int | None:
-        free = [names.index(name) for name in synonyms if name in names and names.index(name) not in used]
-        return next((index for index in free if _fits(con, table, route, index)), None)
-
-    def together(group: dict[Route, tuple[str, ...]]) -> None:
-        if any(route in plan.routes for route in group):
-            return
-        found = {route: match(route, synonyms) for route, synonyms in group.items()}
-        for route, index in found.items():
-            if None not in found.values() and index is not None:
-                plan.guess(route, index)
-                used.add(index)
-
-    def single(route: Route) -> None:
-        if route not in plan.routes and (index := match(route, NAMES[route])) is not None:
-            plan.guess(route, index)
-            used.add(index)
-
-    single(ITEM)
+    guess = _Guess(con, table, plan, [plain(name) for name in table.columns])
+    guess.single(ITEM)
     if not any(("annotation", name) in plan.routes for name in ("x", "xmin", "bbox")):
-        index = match(("annotation", "bbox"), ("bbox", "box"))
-        if index is not None and _holds_boxes(con, table, index):
-            plan.guess(("annotation", "bbox"), index)
-            used.add(index)
-        else:
-            together(GROUPS[0])
-            if ("annotation", "xmin") not in plan.routes:
-                together(GROUPS[1])
+        guess.boxes()
     for route in NAMES:
-        single(route)
+        guess.single(route)
     if ("item", "text") in plan.routes:
-        together(SPAN_OF_TEXT)
+        guess.together(SPAN_OF_TEXT)
     for group in GROUPS[2:]:
-        together(group)
+        guess.together(group)
+
+
+@dataclass(frozen=True)
+class _Guess:
+    """Takes columns that no route has yet, by their names."""
+
+    con: duckdb.DuckDBPyConnection
+    table: Loaded
+    plan: Plan
+    names: list[str]
+
+    def match(self, route: Route, synonyms: tuple[str, ...]) -> int | None:
+        used = set(self.plan.routes.values())
+        found = (self.names.index(name) for name in synonyms if name in self.names)
+        return next((index for index in found if index not in used and _fits(self.con, self.table, route, index)), None)
+
+    def single(self, route: Route) -> None:
+        if route not in self.plan.routes and (index := self.match(route, NAMES[route])) is not None:
+            self.plan.guess(route, index)
+
+    def together(self, group: Mapping[Route, tuple[str, ...]]) -> bool:
+        """Take all columns of a group or none of them; whether they were taken."""
+        if any(route in self.plan.routes for route in group):
+            return False
+        found = {route: index for route, names in group.items() if (index := self.match(route, names)) is not None}
+        if len(found) < len(group):
+            return False
+        for route, index in found.items():
+            self.plan.guess(route, index)
+        return True
+
+    def boxes(self) -> None:
+        index = self.match(("annotation", "bbox"), ("bbox", "box"))
+        if index is not None and _holds_boxes(self.con, self.table, index):
+            self.plan.guess(("annotation", "bbox"), index)
+        elif not self.together(GROUPS[0]):
+            self.together(GROUPS[1])
 
 
 def shown(name: str) -> str:
-    """A column's name for a message: on one line, without control characters.
+    r"""A column's name for a message: on one line, without control characters.
 
-    >>> shown("a b"), shown("a\\x1b[0m")
-    ('a b', "'a\\\\x1b[0m'")
+    >>> shown("a b"), shown("a\x1b[0m")
+    ('a b', "'a\\x1b[0m'")
     """
     short = name if len(name) <= 60 else name[:57] + "…"
     return short if short.isprintable() else ascii(short)
@@ -181,12 +193,15 @@ def _fits(con: duckdb.DuckDBPyConnection, table: Loaded, route: Route, index: in
     expression = parsed(route, f"c{index}")
     if expression is None:
         return True
-    row = con.execute(f"SELECT count(c{index}), count({expression}) FROM (SELECT c{index} FROM {table.relation} LIMIT {_SAMPLE})").fetchone()
+    row = con.execute(
+        f"SELECT count(c{index}), count({expression}) FROM (SELECT c{index} FROM {table.relation} LIMIT {_SAMPLE})"
+    ).fetchone()
     return row is not None and row[1] * 2 >= row[0]
 
 
 def _holds_boxes(con: duckdb.DuckDBPyConnection, table: Loaded, index: int) -> bool:
     row = con.execute(
-        f"SELECT count(c{index}), count(*) FILTER (len(TRY_CAST(c{index} AS DOUBLE[])) = 4) FROM (SELECT c{index} FROM {table.relation} LIMIT {_SAMPLE})"
+        f"SELECT count(c{index}), count(*) FILTER (len(TRY_CAST(c{index} AS DOUBLE[])) = 4) "
+        f"FROM (SELECT c{index} FROM {table.relation} LIMIT {_SAMPLE})"
     ).fetchone()
     return row is not None and row[0] > 0 and row[1] * 2 >= row[0]

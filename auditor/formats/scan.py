@@ -63,7 +63,12 @@ def check_text(path: Path, progress: Callable[[str, int, int | None], None] | No
             first, last = chunk.find(b"\n"), chunk.rfind(b"\n")
             since = since + len(chunk) if first < 0 else since + first
             if since > MAX_LINE:
-                raise InputError(path, f"line {lines}", f"is longer than {MAX_LINE // 1024**2} MiB", "is this a label table? look for a missing line break")
+                raise InputError(
+                    path,
+                    f"line {lines}",
+                    f"is longer than {MAX_LINE // 1024**2} MiB",
+                    "is this a label table? look for a missing line break",
+                )
             if first >= 0:
                 since = len(chunk) - last - 1
                 lines += chunk.count(b"\n")
@@ -73,7 +78,9 @@ def check_text(path: Path, progress: Callable[[str, int, int | None], None] | No
     try:
         decoder.decode(b"", final=True)
     except UnicodeDecodeError as error:
-        raise InputError(path, f"line {lines}", "the file ends in the middle of a character", "it was cut off: export it again") from error
+        raise InputError(
+            path, f"line {lines}", "the file ends in the middle of a character", "it was cut off: export it again"
+        ) from error
 
 
 def _refuse_other(path: Path, head: bytes) -> None:

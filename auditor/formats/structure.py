@@ -34,7 +34,8 @@ def repeats(con: duckdb.DuckDBPyConnection, table: Loaded, by: int, columns: lis
     same = ", ".join(f"coalesce(min(c{column}) = max(c{column}), true) AS s{column}" for column in columns)
     every = ", ".join(f"bool_and(s{column})" for column in columns)
     row = con.execute(
-        f"SELECT coalesce(max(n) > 1, false), {every} FROM (SELECT count(*) AS n, {same} FROM {table.relation} WHERE c{by} IS NOT NULL GROUP BY c{by})"
+        f"SELECT coalesce(max(n) > 1, false), {every} FROM (SELECT count(*) AS n, {same} "
+        f"FROM {table.relation} WHERE c{by} IS NOT NULL GROUP BY c{by})"
     ).fetchone()
     assert row is not None
     return Repeats(bool(row[0]), frozenset(column for column, constant in zip(columns, row[1:], strict=True) if constant))
@@ -48,7 +49,9 @@ def by_repetition(con: duckdb.DuckDBPyConnection, table: Loaded, plan: Plan) -> 
     nothing = Repeats(any=False, constant=frozenset())
     item = repeats(con, table, plan.routes[ITEM], left) if ITEM in plan.routes else nothing
     person = repeats(con, table, plan.routes[ANNOTATOR], left) if ANNOTATOR in plan.routes else nothing
-    differ = con.execute(f"SELECT {', '.join(f'coalesce(min(c{column}) <> max(c{column}), false)' for column in left)} FROM {table.relation}").fetchone()
+    differ = con.execute(
+        f"SELECT {', '.join(f'coalesce(min(c{column}) <> max(c{column}), false)' for column in left)} FROM {table.relation}"
+    ).fetchone()
     assert differ is not None
     varied = {column for column, various in zip(left, differ, strict=True) if various}
 
@@ -60,7 +63,11 @@ def by_repetition(con: duckdb.DuckDBPyConnection, table: Loaded, plan: Plan) -> 
         ]
         candidates = left if len(left) == 1 else free
         if len(candidates) == 1:
-            plan.guess(LABEL, candidates[0], "the only column that differs within items and within annotators" if len(left) > 1 else "the only column left")
+            plan.guess(
+                LABEL,
+                candidates[0],
+                "the only column that differs within items and within annotators" if len(left) > 1 else "the only column left",
+            )
             left.remove(candidates[0])
     for column in left:
         name = table.columns[column]
@@ -77,4 +84,9 @@ def by_repetition(con: duckdb.DuckDBPyConnection, table: Loaded, plan: Plan) -> 
 def require_answers(table: Loaded, plan: Plan) -> None:
     """Raise InputError where no column says what the answer to a row is."""
     if not any(of == "annotation" and name in ANSWERS for of, name in plan.routes):
-        raise InputError(table.path, "", "no column is known to hold the labels", f"give --map label=COLUMN; the columns are {listed(table.columns)}")
+        raise InputError(
+            table.path,
+            "",
+            "no column is known to hold the labels",
+            f"give --map label=COLUMN; the columns are {listed(table.columns)}",
+        )

@@ -1,4 +1,4 @@
-"""A table file (CSV, TSV, JSON lines, Parquet) as a temporary table of text columns c0, c1, …
+"""A table file (CSV, TSV, JSON lines, Parquet) as a temporary table of text columns c0, c1 and so on.
 
 The file's own column names stay in Python: whatever a header holds, it never becomes part of a query. DuckDB reads through a
 link with a harmless name, because it takes `*`, `?` and `[` in a path as a pattern.
@@ -38,6 +38,7 @@ TABLES_BY_SUFFIX = {
 }
 MAX_COLUMNS = 2000
 _HEADER_BYTES = 1024 * 1024
+_OPEN_QUOTE = "unterminated quote"
 _DELIMITERS = ",\t;|"
 
 
@@ -139,6 +140,7 @@ def _load_csv(stage: Stage, path: Path, link: str, relation: str, header: bool) 
     if not header:
         names = [f"column {index + 1}" for index in range(len(names))]
     columns = ", ".join(f"'c{index}': 'VARCHAR'" for index in range(len(names)))
+
     # The buffer is stated because DuckDB's default is 16 times the longest line, for each thread.
     def read(quote: str) -> None:
         stage.con.execute(
@@ -152,7 +154,7 @@ def _load_csv(stage: Stage, path: Path, link: str, relation: str, header: bool) 
         read('"')
     except duckdb.Error as error:
         # Tab separated files often do not quote at all, and then a quote is a character like any other.
-        if delimiter != "\t" or "quote" not in str(error):
+        if delimiter != "\t" or _OPEN_QUOTE not in str(error):
             raise
         try:
             read("")
@@ -163,11 +165,13 @@ def _load_csv(stage: Stage, path: Path, link: str, relation: str, header: bool) 
 
 
 def _load_jsonl(stage: Stage, path: Path, link: str, relation: str) -> Sequence[str]:
-    objects = f"read_ndjson_objects({literal(link)}, maximum_object_size = {MAX_LINE}, hive_partitioning = false, compression = 'none')"
+    objects = (
+        f"read_ndjson_objects({literal(link)}, maximum_object_size = {MAX_LINE}, hive_partitioning = false, compression = 'none')"
+    )
     other = stage.con.execute(f"SELECT 1 FROM {objects} WHERE json_type(json) <> 'OBJECT' LIMIT 1").fetchone()
     if other:
         line, _ = _bad_json_line(path)
-        raise InputError(path, f"line {line}", "is not a JSON object", "write one object per line: {\"item_id\": …, \"label\": …}")
+        raise InputError(path, f"line {line}", "is not a JSON object", 'write one object per line: {"item_id": …, "label": …}')
     found = stage.con.execute(
         f"SELECT k FROM (SELECT unnest(json_keys(json)) AS k, generate_subscripts(json_keys(json), 1) AS place FROM {objects}) "
         f"GROUP BY k ORDER BY min(place), k LIMIT {MAX_COLUMNS + 1}"
@@ -178,7 +182,10 @@ def _load_jsonl(stage: Stage, path: Path, link: str, relation: str) -> Sequence[
         raise InputError(path, "", "its objects have no fields", "export it again")
     paths = ", ".join(literal("/" + name.replace("~", "~0").replace("/", "~1")) for name in names)
     cells = ", ".join(f"nullif(v[{index + 1}], '') AS c{index}" for index in range(len(names)))
-    stage.con.execute(f"CREATE OR REPLACE TEMP TABLE {relation} AS SELECT {cells} FROM (SELECT json_extract_string(json, [{paths}]) AS v FROM {objects})")
+    stage.con.execute(
+        f"CREATE OR REPLACE TEMP TABLE {relation} AS SELECT {cells} "
+        f"FROM (SELECT json_extract_string(json, [{paths}]) AS v FROM {objects})"
+    )
     return names
 
 
@@ -200,30 +207,35 @@ def _load_parquet(stage: Stage, path: Path, link: str, relation: str) -> Sequenc
 
 def _translated(path: Path, kind: str, error: duckdb.Error) -> InputError:
     """One sentence of ours for DuckDB's several, which quote the query and the row."""
-    text = str(error)
     if isinstance(error, duckdb.OutOfMemoryException):
         return InputError(path, "", "does not fit into the memory limit", "raise memory_limit, or free space for temporary files")
     if kind == "parquet":
         return InputError(path, "", "is not a Parquet file that can be read: damaged or cut off", "export it again")
     if kind == "jsonl":
         line, reason = _bad_json_line(path)
-        said = re.search(r"in line (\d+)", text)
-        # DuckDB counts one line too many where the JSON itself is malformed.
-        place = line or (max(int(said[1]) - 1, 1) if said else 0)
-        return InputError(path, f"line {place}" if place else "", reason or "is not valid JSON", "was it cut off? write one object per line")
+        return InputError(path, f"line {line}" if line else "", reason, "was it cut off? write one object per line")
+    text = str(error)
     said = re.search(r"CSV Error on Line: (\d+)", text)
-    place = f"line {said[1]}" if said else ""
+    what, hint = _csv_fault(text)
+    return InputError(path, f"line {said[1]}" if said else "", what, hint)
+
+
+def _csv_fault(text: str) -> tuple[str, str]:
+    """What is wrong with a CSV file, and a hint, from DuckDB's words."""
     if counts := re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", text):
-        return InputError(path, place, f"has {counts[2]} cells where the header has {counts[1]}", "quote cells that hold the separator, or export it again")
-    if "quote" in text and "state" not in text:
-        return InputError(path, place, "a quote is opened and not closed, or text follows a closing quote", 'double quotes inside a cell: ""')
-    if "Maximum line size" in text or "max_line_size" in text.split("Possible")[0]:
-        return InputError(path, place, f"a row is longer than {MAX_LINE // 1024**2} MiB", "look for a quote that is opened and not closed")
-    return InputError(path, place, "its rows cannot be told apart: mixed line ends, or a stray carriage return", "export it again as CSV with one kind of line end")
+        return f"has {counts[2]} cells where the header has {counts[1]}", "quote cells that hold the separator, or export it again"
+    if _OPEN_QUOTE in text:
+        return "a quote is opened and not closed, or text follows a closing quote", 'double quotes inside a cell: ""'
+    if "Maximum line size" in text:
+        return f"a row is longer than {MAX_LINE // 1024**2} MiB", "look for a quote that is opened and not closed"
+    return (
+        "its rows cannot be told apart: mixed line ends, or a stray carriage return",
+        "export it again as CSV with one kind of line end",
+    )
 
 
 def _bad_json_line(path: Path) -> tuple[int, str]:
-    """The first line that is not a JSON object, from 1, and why; (0, "") if Python finds none."""
+    """The first line that is not a JSON object, from 1, and why; line 0 if Python finds none."""
     with path.open("rb") as stream:
         for number, line in enumerate(iter(lambda: stream.readline(MAX_LINE + 1), b""), 1):
             if not line.strip():
@@ -239,7 +251,7 @@ def _bad_json_line(path: Path) -> tuple[int, str]:
                 return number, f"is not valid JSON ({what} at character {getattr(error, 'pos', 0) + 1})"
             if not isinstance(value, dict):
                 return number, "is not a JSON object"
-    return 0, ""
+    return 0, "is not valid JSON"
 
 
 def _limit(path: Path, count: int) -> None:

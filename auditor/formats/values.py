@@ -43,7 +43,8 @@ def time(cell: str) -> str:
     """SQL for a time in UTC, or NULL: ISO 8601 with or without a zone, or seconds or milliseconds since 1970."""
     value = f"TRY_CAST({cell} AS DOUBLE)"
     return (
-        f"CASE WHEN regexp_matches({cell}, '{_ZONE}') AND contains({cell}, ':') THEN CAST(TRY_CAST({cell} AS TIMESTAMPTZ) AT TIME ZONE 'UTC' AS TIMESTAMP) "
+        f"CASE WHEN regexp_matches({cell}, '{_ZONE}') AND contains({cell}, ':') "
+        f"THEN CAST(TRY_CAST({cell} AS TIMESTAMPTZ) AT TIME ZONE 'UTC' AS TIMESTAMP) "
         f"WHEN {value} BETWEEN 1e8 AND 1e10 THEN make_timestamp(CAST({value} * 1e6 AS BIGINT)) "
         f"WHEN {value} BETWEEN 1e11 AND 1e13 THEN make_timestamp(CAST({value} * 1e3 AS BIGINT)) "
         f"WHEN isfinite(TRY_CAST({cell} AS TIMESTAMP)) THEN TRY_CAST({cell} AS TIMESTAMP) END"
