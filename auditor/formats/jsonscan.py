@@ -31,12 +31,11 @@ BLOCK = 4 << 20  # bytes looked at in one step
 BATCH = 2 << 20  # bytes of elements handed to DuckDB at once
 _TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}:]', re.DOTALL)
 _KEY = re.compile(rb'"([^"\\]*)"[ \t\r\n]*:[ \t\r\n]*\Z')
-_NOT_A_NUMBER = re.compile(rb"[\[:,\s+-](?:nan|inf)", re.IGNORECASE)
 _CUT = "the file may be cut off: export or copy it again"
 _STRICT = "export it as plain JSON (RFC 8259)"
 
 
-class _Refused(ValueError):
+class _RefusedError(ValueError):
     """Something that Python's parser would let pass."""
 
 
@@ -45,12 +44,12 @@ def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(made) < len(pairs):
         keys = [key for key, _ in pairs]
         twice = next(key for key in made if keys.count(key) > 1)
-        raise _Refused(f"an object has the key {twice[:80]!r} twice")
+        raise _RefusedError(f"an object has the key {twice[:80]!r} twice")
     return made
 
 
 def _constant(name: str) -> Any:
-    raise _Refused(f"{name} is not a JSON number")
+    raise _RefusedError(f"{name} is not a JSON number")
 
 
 def loads(text: str) -> Any:
@@ -67,9 +66,9 @@ def loads(text: str) -> Any:
         if "\\u" in text:
             json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
-        raise _Refused("half of a surrogate pair stands in a string") from error
+        raise _RefusedError("half of a surrogate pair stands in a string") from error
     except RecursionError as error:
-        raise _Refused("it is nested too deeply") from error
+        raise _RefusedError("it is nested too deeply") from error
     return value
 
 
@@ -88,7 +87,9 @@ def load(path: Path, limit: int) -> Any:
     try:
         return loads(text)
     except json.JSONDecodeError as error:
-        raise InputError(path, f"line {error.lineno}, column {error.colno}", f"not JSON: {_plain(error)}", _hint(error, len(text))) from error
+        raise InputError(
+            path, f"line {error.lineno}, column {error.colno}", f"not JSON: {_plain(error)}", _hint(error, len(text))
+        ) from error
     except ValueError as error:
         raise InputError(path, "", f"not JSON: {_plain(error)}", _STRICT) from error
 
@@ -101,10 +102,14 @@ def read_bytes(path: Path, limit: int) -> bytes:
     """
     try:
         if (size := path.stat().st_size) > limit:
-            raise InputError(path, "", f"{size:,} bytes are more than the {limit:,} that are read at once", "split it into several files")
+            raise InputError(
+                path, "", f"{size:,} bytes are more than the {limit:,} that are read at once", "split it into several files"
+            )
         data = path.read_bytes()
     except (OSError, ValueError) as error:
-        raise InputError(path, "", f"cannot be opened: {getattr(error, 'strerror', None) or error}", "check the path and its permissions") from error
+        raise InputError(
+            path, "", f"cannot be opened: {getattr(error, 'strerror', None) or error}", "check the path and its permissions"
+        ) from error
     if not data.strip():
         raise InputError(path, "", "the file is empty", "export it again")
     return data.removeprefix(codecs.BOM_UTF8)
@@ -125,8 +130,8 @@ def decode(path: Path, data: bytes) -> str:
 def top_keys(head: bytes) -> tuple[str, dict[int, set[str]]]:
     """The first character of the start of a JSON text, and the keys seen at each depth (1 is the outermost).
 
-    >>> top_keys(b' {"a": {"b": 1}, "c": [{')
-    ('{', {1: {'a', 'c'}, 2: {'b'}})
+    >>> top_keys(b' {"a": {"b": 1}, "c": [{')[1] == {1: {"a", "c"}, 2: {"b"}}
+    True
     """
     text = head.removeprefix(codecs.BOM_UTF8).lstrip()
     depth, last, keys = 0, b"", dict[int, set[str]]()
@@ -158,15 +163,28 @@ class Scan:
     ranges: dict[str, NDArray[np.int64]]
     data: mmap.mmap
 
-    def reader(self, name: str) -> pa.RecordBatchReader:
-        """The elements of an array as Arrow batches of (nth: its number from 0, elem: its JSON text)."""
+    def reader(self, name: str, beside: pa.Table | None = None) -> pa.RecordBatchReader:
+        """The elements of an array as Arrow batches.
+
+        Args:
+            name: the array.
+            beside: further columns, a row for each element in the same order.
+
+        Returns:
+            Columns nth (the element's number from 0), elem (its JSON text), and those of `beside`.
+        """
         import pyarrow as pa
 
-        schema = pa.schema([("nth", pa.int64()), ("elem", pa.string())])
-        return pa.RecordBatchReader.from_batches(schema, self._batches(name, schema))
+        schema = pa.schema([("nth", pa.int64()), ("elem", pa.string()), *(beside.schema if beside is not None else ())])
+        return pa.RecordBatchReader.from_batches(schema, self._batches(name, schema, beside))
 
     def explain(self, name: str, otherwise: Exception) -> InputError:
-        """The first element that is not strict JSON, as an error that names its place."""
+        """The first element that is not strict JSON, as an error that names its place; else what DuckDB said."""
+        first = str(otherwise).splitlines()[0][:200] if str(otherwise) else type(otherwise).__name__
+        return self.fault(name) or InputError(self.path, name, f"cannot be read: {first}", "export it again")
+
+    def fault(self, name: str) -> InputError | None:
+        """The first element that is not strict JSON, as an error that names its place: slow, for files with a fault."""
         for nth, (start, end) in enumerate(self.ranges[name].tolist()):
             try:
                 loads(self.data[start:end].decode())
@@ -174,19 +192,9 @@ class Scan:
                 offset = len(error.doc[: error.pos].encode()) if isinstance(error, json.JSONDecodeError) else 0
                 where = f"{place(self.data, start + offset)} ({name}[{nth}])"
                 return InputError(self.path, where, f"not JSON: {_plain(error)}", _STRICT)
-        first = str(otherwise).splitlines()[0][:200] if str(otherwise) else type(otherwise).__name__
-        return InputError(self.path, name, f"cannot be read: {first}", "export it again")
+        return None
 
-    def doubtful(self, name: str) -> bool:
-        """Whether NaN or Infinity may stand among the numbers of an array: DuckDB would let them pass."""
-        ranges = self.ranges[name]
-        if not len(ranges):
-            return False
-        start, end = int(ranges[0, 0]), int(ranges[-1, 1])
-        words = (b"NaN", b"nan", b"NAN", b"Inf", b"inf", b"INF")
-        return any(self.data.find(word, start, end) >= 0 for word in words) and bool(_NOT_A_NUMBER.search(self.data, start, end))
-
-    def _batches(self, name: str, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    def _batches(self, name: str, schema: pa.Schema, beside: pa.Table | None) -> Iterator[pa.RecordBatch]:
         import pyarrow as pa
 
         ranges, first = self.ranges[name], 0
@@ -194,11 +202,17 @@ class Scan:
             base = int(ranges[first, 0])
             last = max(first + 1, int(np.searchsorted(ranges[:, 1], base + BATCH, side="right")))
             part = ranges[first:last]
-            # Elements and what stands between them alternate in one string array; the even ones are the elements.
-            offsets = pa.py_buffer((part.ravel() - base).astype(np.int32).tobytes())
-            both = pa.StringArray.from_buffers(2 * len(part) - 1, offsets, pa.py_buffer(self.data[base : int(part[-1, 1])]))
-            elements = both.take(pa.array(np.arange(0, 2 * len(part) - 1, 2)))
-            yield pa.record_batch([pa.array(np.arange(first, last)), elements], schema=schema)
+            # What stands between elements (a comma, checked by the scan) becomes blank, so that they lie end to end without a copy.
+            text = np.frombuffer(bytearray(self.data[base : int(part[-1, 1])]), np.uint8)
+            ends, gaps = part[:-1, 1] - base, part[1:, 0] - part[:-1, 1]
+            if len(gaps):
+                text[np.repeat(ends - np.cumsum(gaps) + gaps, gaps) + np.arange(gaps.sum())] = ord(" ")
+            offsets = np.append(part[:, 0] - base, len(text)).astype(np.int32)
+            elements = pa.StringArray.from_buffers(len(part), pa.py_buffer(offsets), pa.py_buffer(text))
+            more = [] if beside is None else [column.combine_chunks() for column in beside.slice(first, len(part)).itercolumns()]
+            # Pages already read count as this process's memory until it says that it is done with them.
+            self.data.madvise(mmap.MADV_DONTNEED)
+            yield pa.record_batch([pa.array(np.arange(first, last)), elements, *more], schema=schema)
             first = last
 
 
@@ -213,7 +227,9 @@ def scan(path: Path, wanted: frozenset[str]) -> Scan:
             data = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
     except (OSError, ValueError) as error:
         what = "the file is empty" if isinstance(error, ValueError) else f"cannot be opened: {error.strerror or error}"
-        raise InputError(path, "", what, "export it again" if isinstance(error, ValueError) else "check the path and its permissions") from error
+        raise InputError(
+            path, "", what, "export it again" if isinstance(error, ValueError) else "check the path and its permissions"
+        ) from error
     begin = len(codecs.BOM_UTF8) if data[:3] == codecs.BOM_UTF8 else 0
     events = _events(path, data, begin)
     opens = events[(events[:, 1] == 2) & (events[:, 2] == 1)][:, 0]
@@ -231,7 +247,9 @@ def scan(path: Path, wanted: frozenset[str]) -> Scan:
             cuts.append((start + 1, end))
     rest = _rest(path, data, begin, cuts)
     if not isinstance(rest, dict):
-        raise InputError(path, place(data, begin), "the JSON is not an object", "give the file with images, annotations and categories")
+        raise InputError(
+            path, place(data, begin), "the JSON is not an object", "give the file with images, annotations and categories"
+        )
     for name in wanted:
         if rest.get(name):
             raise InputError(path, f"key {name!r}", "is not a plain list of objects", _STRICT)
@@ -240,13 +258,14 @@ def scan(path: Path, wanted: frozenset[str]) -> Scan:
 
 
 def place(data: mmap.mmap | bytes, offset: int) -> str:
-    """`line n, column m` of a byte, both from 1, the column in bytes.
+    r"""`line n, column m` of a byte, both from 1, the column in bytes.
 
-    >>> place(b"ab\\ncd", 4)
+    >>> place(b"ab\ncd", 4)
     'line 2, column 2'
     """
     line = 1 + sum(data[at : min(at + BLOCK, offset)].count(b"\n") for at in range(0, offset, BLOCK))
-    return f"line {line}, column {offset - data.rfind(NEWLINE, 0, offset)}"
+    newline = data.rfind(b"\n", 0, offset)
+    return f"line {line}, column {offset - newline}"
 
 
 def _events(path: Path, data: mmap.mmap, begin: int) -> NDArray[np.int64]:
@@ -277,11 +296,14 @@ def _events(path: Path, data: mmap.mmap, begin: int) -> NDArray[np.int64]:
             if levels.max() > MAX_DEPTH:
                 raise InputError(path, place(data, int(where[levels.argmax()])), f"nested deeper than {MAX_DEPTH} levels", _STRICT)
             if levels.min() < 0:
-                raise InputError(path, place(data, int(where[(levels < 0).argmax()])), "not JSON: a bracket closes nothing", _STRICT)
+                raise InputError(
+                    path, place(data, int(where[(levels < 0).argmax()])), "not JSON: a bracket closes nothing", _STRICT
+                )
             depth = int(levels[-1])
             shallow = levels <= 2 + (sign > 0)
             found.append(np.stack([where[shallow], levels[shallow], sign[shallow]], axis=1))
         inside = bool(within[-1]) if len(within) else inside
+        data.madvise(mmap.MADV_DONTNEED)
     if depth or inside or decoder.getstate()[0]:
         raise InputError(path, place(data, len(data)), "not JSON: it ends in the middle", _CUT)
     return np.concatenate(found)
@@ -309,7 +331,12 @@ def _check_between(path: Path, data: mmap.mmap, name: str, start: int, end: int,
         return
     if (sizes := ranges[:, 1] - ranges[:, 0]).max() > MAX_ELEMENT:
         nth = int(sizes.argmax())
-        raise InputError(path, f"{place(data, int(ranges[nth, 0]))} ({name}[{nth}])", f"one element has more than {MAX_ELEMENT:,} bytes", "split it")
+        raise InputError(
+            path,
+            f"{place(data, int(ranges[nth, 0]))} ({name}[{nth}])",
+            f"one element has more than {MAX_ELEMENT:,} bytes",
+            "split it",
+        )
     froms = np.append(start, ranges[:, 1])
     gaps = np.append(ranges[:, 0], end) - froms
     for length in np.unique(gaps).tolist():
@@ -320,23 +347,35 @@ def _check_between(path: Path, data: mmap.mmap, name: str, start: int, end: int,
             commas, others = (rows == ord(",")).sum(axis=1), (~blank & (rows != ord(","))).sum(axis=1)
         else:
             texts = [data[int(froms[gap]) : int(froms[gap]) + length].strip(b" \t\r\n") for gap in chosen]
-            commas, others = np.array([text.count(b",") for text in texts]), np.array([len(text) - text.count(b",") for text in texts])
+            commas, others = (
+                np.array([text.count(b",") for text in texts]),
+                np.array([len(text) - text.count(b",") for text in texts]),
+            )
         wanted = ((chosen > 0) & (chosen < len(ranges))).astype(np.int64)
         wrong = np.flatnonzero((commas != wanted) | (others > 0))
         if len(wrong):
             nth = int(chosen[wrong[0]])
-            raise InputError(path, f"{place(data, int(froms[nth]))} ({name}, before element {nth})", "not JSON: objects are not parted by one comma", _STRICT)
+            raise InputError(
+                path,
+                f"{place(data, int(froms[nth]))} ({name}, before element {nth})",
+                "not JSON: objects are not parted by one comma",
+                _STRICT,
+            )
     brackets = np.frombuffer(data, np.uint8)[ranges[:, 0]] != ord("{")
     if brackets.any():
         nth = int(brackets.argmax())
-        raise InputError(path, f"{place(data, int(ranges[nth, 0]))} ({name}[{nth}])", "is not an object", "give the file as its tool exported it")
+        raise InputError(
+            path, f"{place(data, int(ranges[nth, 0]))} ({name}[{nth}])", "is not an object", "give the file as its tool exported it"
+        )
 
 
 def _rest(path: Path, data: mmap.mmap, begin: int, cuts: list[tuple[int, int]]) -> Any:
     edges = [begin, *(edge for cut in sorted(cuts) for edge in cut), len(data)]
     pieces = list(zip(edges[::2], edges[1::2], strict=True))
     if sum(end - start for start, end in pieces) > MAX_REST:
-        raise InputError(path, "", f"more than {MAX_REST:,} bytes stand outside its lists of images and annotations", "is it a COCO file?")
+        raise InputError(
+            path, "", f"more than {MAX_REST:,} bytes stand outside its lists of images and annotations", "is it a COCO file?"
+        )
     raw = b"".join(data[start:end] for start, end in pieces)
     try:
         return loads(raw.decode())
@@ -352,8 +391,7 @@ def _rest(path: Path, data: mmap.mmap, begin: int, cuts: list[tuple[int, int]]) 
 
 
 def _plain(error: ValueError) -> str:
-    text = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
-    return text[:1].lower() + text[1:160]
+    return error.msg[:1].lower() + error.msg[1:] if isinstance(error, json.JSONDecodeError) else str(error)[:160]
 
 
 def _hint(error: json.JSONDecodeError, length: int) -> str:

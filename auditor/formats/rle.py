@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-MAX_PIXELS = 500_000_000  # as for images: more is a decompression bomb until somebody says otherwise
+MAX_PIXELS = 64_000_000  # of a brush: four bytes a pixel are unpacked; more is a decompression bomb until somebody says otherwise
 _MAX_COUNT = 1 << 40
 
 
