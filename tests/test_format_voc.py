@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -129,7 +130,5 @@ def test_any_bytes_are_read_or_refused(tmp_path_factory: pytest.TempPathFactory,
     whole = FILE.format(name="a", objects=BOX.format(1, 2, 3, 4, label="cat")).encode()
     (folder / "a.xml").write_bytes(whole[:at] + noise + whole[at:])
     assert 0 <= voc.detect(folder, b"") <= 1
-    try:
+    with contextlib.suppress(AuditorError):  # any other exception fails
         run(folder, folder)
-    except AuditorError as error:
-        assert error.hint

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pyarrow as pa
+from duckdb.func import ARROW, SPECIAL
 
 from auditor.errors import InputError
-from auditor.formats import coco_media, jsonscan, rle
+from auditor.formats import coco_media, jsonscan, rle, strictjson
 from auditor.formats.coco_sql import ANNOTATION, IMAGE, ITEM, NAMES, VERIFY
 from auditor.tables import literal
 
@@ -33,7 +34,7 @@ _LISTS = frozenset({"images", "annotations"})
 _TASKS = {"captions": "caption", "person_keypoints": "keypoints", "stuff": "stuff"}
 _KINDS = ("person_keypoints", "instances", "captions", "panoptic", "stuff", "image_info", "labels")
 _SPLITS = {"train": "train", "val": "validation", "valid": "validation", "validation": "validation", "test": "test"}
-_RESULTS = "a list of results has no images of its own: give the COCO file they belong to, with the results as its annotations (keep score)"
+_RESULTS = "give the COCO file that they belong to, with these results (and their scores) as its annotations"
 
 
 def detect(path: Path, head: bytes) -> float:
@@ -82,7 +83,7 @@ def read(source: Source, stage: Stage) -> None:
         )
     parts = [_part(number, file, source) for number, file in enumerate(files)]
     con = stage.con
-    con.create_function("coco_counts", _encode_all, ["BIGINT[]"], "VARCHAR", type="arrow", null_handling="special")  # type: ignore[arg-type, list-item, call-arg]
+    con.create_function("coco_counts", _encode_all, ["BIGINT[]"], "VARCHAR", type=ARROW, null_handling=SPECIAL)
     try:
         con.execute(_EMPTY_IMAGE)
         for part in parts:
@@ -107,7 +108,7 @@ _EMPTY_IMAGE = (
 
 
 def _part(number: int, file: Path, source: Source) -> _Part:
-    with_list = jsonscan.top_keys(_head(file))
+    with_list = strictjson.top_keys(_head(file))
     if with_list[0] == "[":
         raise InputError(file, "line 1", "a JSON list, not a COCO object", _RESULTS)
     scan = jsonscan.scan(file, _LISTS)
@@ -166,7 +167,8 @@ def _add_annotations(stage: Stage, part: _Part) -> None:
         con.unregister("coco_elem")
     stage.add(
         "intake",
-        "SELECT 'bad_value' AS problem, 'annotation' AS \"of\", coalesce(i.item_id, 'image_id:' || v.image_id) AS item_id, v.id AS annotation_id, "
+        "SELECT 'bad_value' AS problem, 'annotation' AS \"of\", coalesce(i.item_id, 'image_id:' || v.image_id) AS item_id, "
+        "v.id AS annotation_id, "
         "v.id AS source_id, 'annotations[' || v.nth || ']: ' || v.detail AS detail FROM coco_verified v "
         f"LEFT JOIN coco_item i ON i.file = {part.number} AND i.twin = 1 AND i.id = v.image_id WHERE v.detail <> '' ORDER BY v.nth",
     )
@@ -254,7 +256,7 @@ def _head(file: Path) -> bytes:
 
 
 def _is_coco(head: bytes) -> bool:
-    first, keys = jsonscan.top_keys(head)
+    first, keys = strictjson.top_keys(head)
     outer, inner = keys.get(1, set()), keys.get(3, set())
     if first == "[":
         return {"image_id", "category_id"} <= keys.get(2, set())

@@ -1,4 +1,9 @@
-"""The SQL that turns the elements of COCO's lists into rows; `coco_elem` has (nth, elem: one element as JSON text); @file, @split, @task are filled in."""
+"""The SQL that turns the elements of COCO's lists into rows.
+
+`coco_elem` has (nth, elem: one element as JSON text); @file, @split and @task are filled in.
+"""
+
+# ruff: noqa: E501, ISC003 - a SQL expression is one line, however long
 
 from __future__ import annotations
 

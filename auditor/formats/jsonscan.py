@@ -1,4 +1,4 @@
-"""JSON files that are not trusted: strict reading with the place of a fault, and the large arrays of an object as byte ranges.
+"""Large JSON objects that are not trusted: their arrays as byte ranges.
 
 `scan` walks a file's brackets with NumPy, a block at a time, and gives the byte range of every element of the arrays
 asked for, so that DuckDB can parse them in small batches: no Python object per element, memory far below the file's size.
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from auditor.errors import InputError
+from auditor.formats.strictjson import CUT, STRICT, hint, loads, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,122 +30,7 @@ MAX_ELEMENT = 64 << 20  # bytes of one element: the largest COCO mask known is u
 MAX_REST = 64 << 20  # bytes outside the large arrays
 BLOCK = 4 << 20  # bytes looked at in one step
 BATCH = 2 << 20  # bytes of elements handed to DuckDB at once
-_TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}:]', re.DOTALL)
 _KEY = re.compile(rb'"([^"\\]*)"[ \t\r\n]*:[ \t\r\n]*\Z')
-_CUT = "the file may be cut off: export or copy it again"
-_STRICT = "export it as plain JSON (RFC 8259)"
-
-
-class _RefusedError(ValueError):
-    """Something that Python's parser would let pass."""
-
-
-def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) < len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in made if keys.count(key) > 1)
-        raise _RefusedError(f"an object has the key {twice[:80]!r} twice")
-    return made
-
-
-def _constant(name: str) -> Any:
-    raise _RefusedError(f"{name} is not a JSON number")
-
-
-def loads(text: str) -> Any:
-    """Parse JSON strictly: no NaN, no key twice, no lone surrogate, at most 4,300 digits.
-
-    Raises:
-        ValueError: it is not such JSON (a json.JSONDecodeError where the place is known).
-
-    >>> loads('{"a": [1, null]}')
-    {'a': [1, None]}
-    """
-    try:
-        value = json.loads(text, object_pairs_hook=_pairs, parse_constant=_constant)
-        if "\\u" in text:
-            json.dumps(value, ensure_ascii=False).encode()
-    except UnicodeEncodeError as error:
-        raise _RefusedError("half of a surrogate pair stands in a string") from error
-    except RecursionError as error:
-        raise _RefusedError("it is nested too deeply") from error
-    return value
-
-
-def load(path: Path, limit: int) -> Any:
-    """Read a whole JSON file strictly.
-
-    Args:
-        path: the file.
-        limit: the largest size read, in bytes.
-
-    Raises:
-        InputError: it cannot be opened, is too large, is not UTF-8 or not JSON; names line and column.
-    """
-    data = read_bytes(path, limit)
-    text = decode(path, data)
-    try:
-        return loads(text)
-    except json.JSONDecodeError as error:
-        raise InputError(
-            path, f"line {error.lineno}, column {error.colno}", f"not JSON: {_plain(error)}", _hint(error, len(text))
-        ) from error
-    except ValueError as error:
-        raise InputError(path, "", f"not JSON: {_plain(error)}", _STRICT) from error
-
-
-def read_bytes(path: Path, limit: int) -> bytes:
-    """A file's bytes, without a byte order mark.
-
-    Raises:
-        InputError: it cannot be opened, is empty or larger than `limit`.
-    """
-    try:
-        if (size := path.stat().st_size) > limit:
-            raise InputError(
-                path, "", f"{size:,} bytes are more than the {limit:,} that are read at once", "split it into several files"
-            )
-        data = path.read_bytes()
-    except (OSError, ValueError) as error:
-        raise InputError(
-            path, "", f"cannot be opened: {getattr(error, 'strerror', None) or error}", "check the path and its permissions"
-        ) from error
-    if not data.strip():
-        raise InputError(path, "", "the file is empty", "export it again")
-    return data.removeprefix(codecs.BOM_UTF8)
-
-
-def decode(path: Path, data: bytes) -> str:
-    """UTF-8 bytes as text.
-
-    Raises:
-        InputError: they are not UTF-8; names the byte.
-    """
-    try:
-        return data.decode()
-    except UnicodeDecodeError as error:
-        raise InputError(path, f"byte {error.start + 1}", "not UTF-8 text", "save it as UTF-8") from error
-
-
-def top_keys(head: bytes) -> tuple[str, dict[int, set[str]]]:
-    """The first character of the start of a JSON text, and the keys seen at each depth (1 is the outermost).
-
-    >>> top_keys(b' {"a": {"b": 1}, "c": [{')[1] == {1: {"a", "c"}, 2: {"b"}}
-    True
-    """
-    text = head.removeprefix(codecs.BOM_UTF8).lstrip()
-    depth, last, keys = 0, b"", dict[int, set[str]]()
-    for match in _TOKEN.finditer(text):
-        token = match.group()
-        if token in b"[{":
-            depth += 1
-        elif token in b"]}":
-            depth -= 1
-        elif token == b":" and last[:1] == b'"':
-            keys.setdefault(depth, set()).add(last[1:-1].decode(errors="replace"))
-        last = token
-    return text[:1].decode("ascii", errors="replace"), keys
 
 
 @dataclass(frozen=True)
@@ -191,7 +77,7 @@ class Scan:
             except ValueError as error:
                 offset = len(error.doc[: error.pos].encode()) if isinstance(error, json.JSONDecodeError) else 0
                 where = f"{place(self.data, start + offset)} ({name}[{nth}])"
-                return InputError(self.path, where, f"not JSON: {_plain(error)}", _STRICT)
+                return InputError(self.path, where, f"not JSON: {plain(error)}", STRICT)
         return None
 
     def _batches(self, name: str, schema: pa.Schema, beside: pa.Table | None) -> Iterator[pa.RecordBatch]:
@@ -252,7 +138,7 @@ def scan(path: Path, wanted: frozenset[str]) -> Scan:
         )
     for name in wanted:
         if rest.get(name):
-            raise InputError(path, f"key {name!r}", "is not a plain list of objects", _STRICT)
+            raise InputError(path, f"key {name!r}", "is not a plain list of objects", STRICT)
         ranges.setdefault(name, np.empty((0, 2), np.int64))
     return Scan(path, rest, ranges, data)
 
@@ -294,18 +180,16 @@ def _events(path: Path, data: mmap.mmap, begin: int) -> NDArray[np.int64]:
         where = at + tokens[bracket]
         if len(levels):
             if levels.max() > MAX_DEPTH:
-                raise InputError(path, place(data, int(where[levels.argmax()])), f"nested deeper than {MAX_DEPTH} levels", _STRICT)
+                raise InputError(path, place(data, int(where[levels.argmax()])), f"nested deeper than {MAX_DEPTH} levels", STRICT)
             if levels.min() < 0:
-                raise InputError(
-                    path, place(data, int(where[(levels < 0).argmax()])), "not JSON: a bracket closes nothing", _STRICT
-                )
+                raise InputError(path, place(data, int(where[(levels < 0).argmax()])), "not JSON: a bracket closes nothing", STRICT)
             depth = int(levels[-1])
             shallow = levels <= 2 + (sign > 0)
             found.append(np.stack([where[shallow], levels[shallow], sign[shallow]], axis=1))
         inside = bool(within[-1]) if len(within) else inside
         data.madvise(mmap.MADV_DONTNEED)
     if depth or inside or decoder.getstate()[0]:
-        raise InputError(path, place(data, len(data)), "not JSON: it ends in the middle", _CUT)
+        raise InputError(path, place(data, len(data)), "not JSON: it ends in the middle", CUT)
     return np.concatenate(found)
 
 
@@ -327,7 +211,7 @@ def _check_between(path: Path, data: mmap.mmap, name: str, start: int, end: int,
     """Elements are objects, parted by one comma each: what stands between them is not seen by the parser."""
     if not len(ranges):
         if data[start:end].strip():
-            raise InputError(path, f"{place(data, start)} ({name})", "is not a list of objects", _STRICT)
+            raise InputError(path, f"{place(data, start)} ({name})", "is not a list of objects", STRICT)
         return
     if (sizes := ranges[:, 1] - ranges[:, 0]).max() > MAX_ELEMENT:
         nth = int(sizes.argmax())
@@ -359,7 +243,7 @@ def _check_between(path: Path, data: mmap.mmap, name: str, start: int, end: int,
                 path,
                 f"{place(data, int(froms[nth]))} ({name}, before element {nth})",
                 "not JSON: objects are not parted by one comma",
-                _STRICT,
+                STRICT,
             )
     brackets = np.frombuffer(data, np.uint8)[ranges[:, 0]] != ord("{")
     if brackets.any():
@@ -385,14 +269,6 @@ def _rest(path: Path, data: mmap.mmap, begin: int, cuts: list[tuple[int, int]]) 
             if left <= end - start:
                 break
             left -= end - start
-        raise InputError(path, place(data, start + left), f"not JSON: {_plain(error)}", _hint(error, len(error.doc))) from error
+        raise InputError(path, place(data, start + left), f"not JSON: {plain(error)}", hint(error, len(error.doc))) from error
     except ValueError as error:
-        raise InputError(path, "", f"not JSON: {_plain(error)}", _STRICT) from error
-
-
-def _plain(error: ValueError) -> str:
-    return error.msg[:1].lower() + error.msg[1:] if isinstance(error, json.JSONDecodeError) else str(error)[:160]
-
-
-def _hint(error: json.JSONDecodeError, length: int) -> str:
-    return _CUT if error.pos >= length - 1 else _STRICT
+        raise InputError(path, "", f"not JSON: {plain(error)}", STRICT) from error

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 
 
-class WrongType(ValueError):
+class WrongTypeError(ValueError):
     """A key whose value has another type than the format says; `key` names it."""
 
     def __init__(self, key: str, wanted: str) -> None:
@@ -28,13 +28,13 @@ def number(holder: dict[str, Any], key: str) -> float | None:
     """A finite number under a key, or None where it is absent.
 
     Raises:
-        WrongType: something else is there.
+        WrongTypeError: something else is there.
     """
     value = holder.get(key)
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > 1e300 or not math.isfinite(value):
-        raise WrongType(key, "a finite number")
+        raise WrongTypeError(key, "a finite number")
     return float(value)
 
 
@@ -42,13 +42,13 @@ def mapping(holder: dict[str, Any], key: str) -> dict[str, Any]:
     """An object under a key; empty where it is absent.
 
     Raises:
-        WrongType: something else is there.
+        WrongTypeError: something else is there.
     """
     value = holder.get(key)
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise WrongType(key, "an object")
+        raise WrongTypeError(key, "an object")
     return value
 
 
@@ -56,13 +56,13 @@ def listing(holder: dict[str, Any], key: str) -> list[Any]:
     """A list under a key; empty where it is absent.
 
     Raises:
-        WrongType: something else is there.
+        WrongTypeError: something else is there.
     """
     value = holder.get(key)
     if value is None:
         return []
     if not isinstance(value, list):
-        raise WrongType(key, "a list")
+        raise WrongTypeError(key, "a list")
     return value
 
 
@@ -70,13 +70,13 @@ def text(holder: dict[str, Any], key: str) -> str | None:
     """Text (or a number as text) under a key, or None where it is absent.
 
     Raises:
-        WrongType: something else is there.
+        WrongTypeError: something else is there.
     """
     value = holder.get(key)
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, bool | dict | list):
-        raise WrongType(key, "text or a number")
+        raise WrongTypeError(key, "text or a number")
     return str(value)
 
 
@@ -101,7 +101,7 @@ def labels(kind: str, value: Row) -> list[str | None]:
         # Nested choices are given as the path to them.
         path = label if isinstance(label, list) else [label]
         if not path or not all(isinstance(step, str) for step in path):
-            raise WrongType(kind, "a list of texts")
+            raise WrongTypeError(kind, "a list of texts")
         found.append("/".join(path))
     return found or [None]
 
@@ -119,7 +119,7 @@ def rows(kind: str, result: Row, content: str | None, audio: bool) -> Iterator[R
         Columns of `annotation`; `problem` says what is wrong with a row that is kept all the same.
 
     Raises:
-        WrongType: a value has the wrong type.
+        WrongTypeError: a value has the wrong type.
     """
     value = mapping(result, "value")
     if kind == "choices":
@@ -127,7 +127,7 @@ def rows(kind: str, result: Row, content: str | None, audio: bool) -> Iterator[R
     elif kind == "taxonomy":
         for path in listing(value, kind):
             if not isinstance(path, list) or not all(isinstance(step, str) for step in path):
-                raise WrongType(kind, "a list of lists of texts")
+                raise WrongTypeError(kind, "a list of lists of texts")
             yield {"type": "class", "label": "/".join(path)}
     elif kind in {"rating", "number"}:
         yield {"type": "value", "value": number(value, kind)}
@@ -135,7 +135,7 @@ def rows(kind: str, result: Row, content: str | None, audio: bool) -> Iterator[R
         given = value.get("text", value.get(kind))
         for part in given if isinstance(given, list) else [given]:
             if not isinstance(part, str):
-                raise WrongType("text", "text or a list of texts")
+                raise WrongTypeError("text", "text or a list of texts")
             yield {"type": "text", "text": part}
     elif kind == "pairwise":
         yield {"type": "class", "label": text(value, "selected")}
@@ -199,7 +199,7 @@ def _polygon(value: Row, result: Row) -> Row:
     size, ring = _size(result), list[float]()
     for point in listing(value, "points"):
         if not isinstance(point, list) or len(point) != 2:
-            raise WrongType("points", "a list of pairs")
+            raise WrongTypeError("points", "a list of pairs")
         pair = [number({"points": side}, "points") for side in point]
         if size is not None and None not in pair:
             ring += [side * whole / 100 for side, whole in zip(pair, size, strict=True) if side is not None]
@@ -218,7 +218,7 @@ def _brush(value: Row, result: Row) -> Row:
     if size is None:
         return {"type": "mask", "problem": _UNSIZED}
     if not all(isinstance(byte, int) and 0 <= byte <= 255 for byte in code):
-        raise WrongType("rle", "a list of bytes")
+        raise WrongTypeError("rle", "a list of bytes")
     width, height = round(size[0]), round(size[1])
     try:
         mask = rle.unpack_brush(code, height, width)
@@ -233,7 +233,7 @@ def _range(value: Row, content: str | None, audio: bool) -> Row:
     overall = mapping(value, "globalOffsets") or value
     try:
         start, end = number(overall, "start"), number(overall, "end")
-    except WrongType:
+    except WrongTypeError:
         # Hypertext without global offsets gives XPaths: there is no text here to count in.
         return {"type": "span", "problem": "its offsets are paths within a page, not characters"}
     if start is None or end is None or not 0 <= start <= 2**31 - 1 or not 0 <= end <= 2**31 - 1:
@@ -245,7 +245,7 @@ def _keyframes(value: Row, result: Row) -> Iterator[Row]:
     """One box per keyframe, in per cent still: a video's size is not in the export."""
     for frame in listing(value, "sequence"):
         if not isinstance(frame, dict):
-            raise WrongType("sequence", "a list of objects")
+            raise WrongTypeError("sequence", "a list of objects")
         nth = number(frame, "frame")
         # Label Studio counts frames from 1.
         place = int(nth) - 1 if nth is not None and 1 <= nth <= 2**31 else None

@@ -65,7 +65,7 @@ def read(source: Source, stage: Stage) -> None:
     """Put a VOC folder on the stage.
 
     Raises:
-        InputError: a file is not plain XML (declarations of entities are refused), is no VOC file, or names an image outside the folder.
+        InputError: a file is not plain XML (entities are refused), is no VOC file, or names an image outside the folder.
     """
     single = not source.path.is_dir()
     folder = source.path.parent if single else _folder(source.path)

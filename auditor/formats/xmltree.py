@@ -77,7 +77,7 @@ def parse(file: Path) -> Node:
     parser.EntityDeclHandler = refuse
     parser.StartElementHandler, parser.EndElementHandler, parser.CharacterDataHandler = begin, end, text
     try:
-        parser.Parse(data, True)  # noqa: FBT003 - expat takes it by position only
+        parser.Parse(data, True)
     except (expat.ExpatError, LookupError, ValueError) as error:
         what = expat.ErrorString(error.code) if isinstance(error, expat.ExpatError) else "its encoding is not known"
         raise InputError(file, place(), f"not XML: {what}", _HINT) from error
