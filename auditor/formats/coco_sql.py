@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 # A key given twice is refused: DuckDB would take the first, Python the last.
-_ONCE = "CASE WHEN len(json_keys(elem)) <> len(list_distinct(json_keys(elem))) THEN error('a key stands twice') ELSE true END"
+_ONCE = "CASE WHEN len(json_keys(elem)) <> list_unique(json_keys(elem)) THEN error('a key stands twice') ELSE true END"
 
 
 def _whole(cell: str) -> str:

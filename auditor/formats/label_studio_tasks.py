@@ -239,8 +239,7 @@ class Reader:
             if base is not None:
                 used.add(base)
             self._size(item, result)
-            if item.get("width") and item.get("height"):  # predictions often lack them
-                result = {"original_width": item["width"], "original_height": item["height"], **result}  # noqa: PLW2901
+            result = _sized(result, item)  # noqa: PLW2901 - the same result, with its size
             if kind == "relation":
                 base = f"{made}:{result.get('from_id')}>{result.get('to_id')}:{nth}" if made is not None else None
                 found = _relation(result, made)
@@ -325,3 +324,10 @@ def _relation(result: Row, made: str | None) -> list[Row]:
 def _prelabel(kind: str, proposed: Row | None) -> str | None:
     """The label that a model proposed for a result, before a person changed or kept it."""
     return next((row.get("label") for row in rows(kind, proposed, None, audio=False)), None) if proposed else None
+
+
+def _sized(result: Row, item: Row) -> Row:
+    """A result with its image's size: predictions often lack it."""
+    if item.get("width") and item.get("height"):
+        return {"original_width": item["width"], "original_height": item["height"], **result}
+    return result
