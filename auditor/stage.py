@@ -165,9 +165,8 @@ class Stage:
         return Tables(paths, rows, present, media, tuple(self.notes))
 
     def _one(self, query: str) -> Any:
-        row = self.con.execute(query).fetchone()
-        assert row is not None
-        return row[0]
+        # To the end: a half-read result makes the connection refuse `register`.
+        return self.con.execute(query).fetchall()[0][0]
 
     def _union_all(self) -> None:
         for name, table in TABLES.items():

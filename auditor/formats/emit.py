@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from auditor.formats.mapping import ANNOTATOR, CORNERS, ITEM, LABEL, Plan, is_attribute, shown
-from auditor.formats.values import number, parsed
+from auditor.formats.values import first, number, parsed
 from auditor.media import KINDS
 from auditor.tables import TABLES, literal
 
@@ -96,7 +96,7 @@ def bad_cells(stage: Stage, table: Loaded, plan: Plan, item: str) -> None:
         if value is None:
             continue
         where = f"c{index} IS NOT NULL AND {value} IS NULL"
-        row = stage.con.execute(f"SELECT count(*) FROM {table.relation} WHERE {where}").fetchone()
+        row = first(stage.con, f"SELECT count(*) FROM {table.relation} WHERE {where}")
         if not row or not row[0]:
             continue
         stage.note(f"{row[0]:,} cells of {shown(table.columns[index])} cannot be read as {_wanted(of, column)}: kept as missing")
@@ -196,19 +196,21 @@ def _map(cells: dict[str, str]) -> str:
 def _is_rating(stage: Stage, table: Loaded, index: int) -> bool:
     """Whether all labels are numbers and some are written with a decimal point: 1.0 … 5.0, not class ids."""
     cell = f"c{index}"
-    row = stage.con.execute(
+    row = first(
+        stage.con,
         f"SELECT bool_and({number(cell)} IS NOT NULL) AND bool_or(contains({cell}, '.')) FROM {table.relation} "
-        f"WHERE {cell} IS NOT NULL"
-    ).fetchone()
+        f"WHERE {cell} IS NOT NULL",
+    )
     return bool(row and row[0])
 
 
 def _names_files(stage: Stage, table: Loaded, item: str) -> bool:
     """Whether most item ids end in a media file's suffix."""
-    row = stage.con.execute(
+    row = first(
+        stage.con,
         f"SELECT count(*), count(*) FILTER ({_media('id')} IS NOT NULL) "
-        f"FROM (SELECT {item} AS id FROM {table.relation} WHERE {item} IS NOT NULL LIMIT 1000)"
-    ).fetchone()
+        f"FROM (SELECT {item} AS id FROM {table.relation} WHERE {item} IS NOT NULL LIMIT 1000)",
+    )
     return bool(row and row[0] and row[1] * 2 > row[0])
 
 

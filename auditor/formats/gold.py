@@ -9,7 +9,7 @@ from auditor.formats import emit
 from auditor.formats.mapping import ITEM, LABEL, Plan, Route, by_name, listed, shown
 from auditor.formats.structure import ANSWERS, require_answers
 from auditor.formats.tabular import Loaded, load
-from auditor.formats.values import number
+from auditor.formats.values import first, number
 
 if TYPE_CHECKING:
     from auditor.stage import Source, Stage
@@ -50,7 +50,7 @@ def read_gold(
     table = load(stage, source.gold, "gold_table")
     header = True
     marks = ", ".join("?" for _ in table.columns)
-    if con.execute(f"SELECT 1 FROM ({items}) WHERE item_id IN ({marks}) LIMIT 1", list(table.columns)).fetchone():
+    if first(con, f"SELECT 1 FROM ({items}) WHERE item_id IN ({marks}) LIMIT 1", list(table.columns)):
         header = False
         table = load(stage, source.gold, "gold_table", header=False)
         stage.note(f"{source.gold.name} has no header: its first row is read as data")
@@ -126,10 +126,11 @@ def _best_match(stage: Stage, table: Loaded, items: str) -> int:
 
 def _as_written(stage: Stage, cell: str, labels: str) -> None:
     """Write gold numbers as the source writes them ('1' as '1.0'), only if every label of both is a number."""
-    numeric = stage.con.execute(
+    numeric = first(
+        stage.con,
         f"SELECT (SELECT bool_and({number('label')} IS NOT NULL) FROM ({labels}) WHERE label IS NOT NULL) "
-        f"AND (SELECT bool_and({number(cell)} IS NOT NULL) FROM gold_table WHERE {cell} IS NOT NULL)"
-    ).fetchone()
+        f"AND (SELECT bool_and({number(cell)} IS NOT NULL) FROM gold_table WHERE {cell} IS NOT NULL)",
+    )
     if numeric and numeric[0]:
         stage.con.execute(
             f"UPDATE gold_table SET {cell} = spelling "
@@ -139,5 +140,5 @@ def _as_written(stage: Stage, cell: str, labels: str) -> None:
 
 
 def _count(stage: Stage, query: str) -> int:
-    row = stage.con.execute(query).fetchone()
+    row = first(stage.con, query)
     return int(row[0]) if row else 0

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from auditor.errors import InputError, UsageError
 from auditor.formats.synonyms import GROUPS, NAMES, SPAN_OF_TEXT, plain
+from auditor.formats.values import first, parsed
 from auditor.tables import TABLES
 
 if TYPE_CHECKING:
@@ -188,20 +189,17 @@ def listed(names: tuple[str, ...] | list[str]) -> str:
 
 def _fits(con: duckdb.DuckDBPyConnection, table: Loaded, route: Route, index: int) -> bool:
     """Whether at least half of a sample's values have the type that the route's column needs."""
-    from auditor.formats.values import parsed
-
     expression = parsed(route, f"c{index}")
     if expression is None:
         return True
-    row = con.execute(
-        f"SELECT count(c{index}), count({expression}) FROM (SELECT c{index} FROM {table.relation} LIMIT {_SAMPLE})"
-    ).fetchone()
+    row = first(con, f"SELECT count(c{index}), count({expression}) FROM (SELECT c{index} FROM {table.relation} LIMIT {_SAMPLE})")
     return row is not None and row[1] * 2 >= row[0]
 
 
 def _holds_boxes(con: duckdb.DuckDBPyConnection, table: Loaded, index: int) -> bool:
-    row = con.execute(
+    row = first(
+        con,
         f"SELECT count(c{index}), count(*) FILTER (len(TRY_CAST(c{index} AS DOUBLE[])) = 4) "
-        f"FROM (SELECT c{index} FROM {table.relation} LIMIT {_SAMPLE})"
-    ).fetchone()
+        f"FROM (SELECT c{index} FROM {table.relation} LIMIT {_SAMPLE})",
+    )
     return row is not None and row[0] > 0 and row[1] * 2 >= row[0]

@@ -10,7 +10,7 @@ from auditor.formats.npy import MAGIC, load_probabilities, probability_batches
 from auditor.formats.scan import check_text, opened
 from auditor.formats.synonyms import plain
 from auditor.formats.tabular import Loaded, load
-from auditor.formats.values import number
+from auditor.formats.values import first, number
 from auditor.tables import literal
 
 if TYPE_CHECKING:
@@ -181,7 +181,7 @@ def _from_table(stage: Stage, path: Path, items: str, classes: list[str], task: 
         ("list_min(probs) < 0", "holds a negative number", "are these logits? apply softmax first"),
         ("NOT list_sum(probs) > 0", "holds only zeros", "predict this row again"),
     ):
-        row = con.execute(f"SELECT min(nr) FROM prediction_row WHERE {wrong}").fetchone()
+        row = first(con, f"SELECT min(nr) FROM prediction_row WHERE {wrong}")
         if row and row[0] is not None:
             raise InputError(path, f"row {row[0] + 1}", what, hint)
     rows, unique = _pair(stage, "SELECT count(*), count(DISTINCT item_id) FROM prediction_row")
@@ -219,7 +219,7 @@ def _long(stage: Stage, table: Loaded, item: int, label: int, amount: int, class
     if pairs != unique:
         raise InputError(table.path, "", "has two probabilities for one item and label", "give one row per item and label")
     each = ", ".join(f"coalesce(max({number(f'c{amount}')}) FILTER (c{label} = {literal(name)}), 0)" for name in classes)
-    bad = stage.con.execute(f"SELECT min(rowid) FROM prediction_table WHERE {number(f'c{amount}')} IS NULL").fetchone()
+    bad = first(stage.con, f"SELECT min(rowid) FROM prediction_table WHERE {number(f'c{amount}')} IS NULL")
     if bad and bad[0] is not None:
         raise InputError(table.path, f"row {bad[0] + 1}", "its probability is no number", "give a number from 0 to 1")
     return classes, f"SELECT c{item} AS item_id, min(rowid) AS nr, [{each}] AS probs FROM prediction_table GROUP BY c{item}"
@@ -259,6 +259,6 @@ def _wide(table: Loaded, item: int, classes: list[str]) -> tuple[list[str], str]
 
 
 def _pair(stage: Stage, query: str) -> tuple[int, int]:
-    row = stage.con.execute(query).fetchone()
+    row = first(stage.con, query)
     assert row is not None
     return int(row[0]), int(row[1])

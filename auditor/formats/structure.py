@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from auditor.errors import InputError
 from auditor.formats.mapping import ANNOTATOR, ITEM, LABEL, Plan, listed
+from auditor.formats.values import first
 
 if TYPE_CHECKING:
     import duckdb
@@ -33,10 +34,11 @@ def repeats(con: duckdb.DuckDBPyConnection, table: Loaded, by: int, columns: lis
     """How `columns` repeat within the rows that share a value of column `by`."""
     same = ", ".join(f"coalesce(min(c{column}) = max(c{column}), true) AS s{column}" for column in columns)
     every = ", ".join(f"bool_and(s{column})" for column in columns)
-    row = con.execute(
+    row = first(
+        con,
         f"SELECT coalesce(max(n) > 1, false), {every} FROM (SELECT count(*) AS n, {same} "
-        f"FROM {table.relation} WHERE c{by} IS NOT NULL GROUP BY c{by})"
-    ).fetchone()
+        f"FROM {table.relation} WHERE c{by} IS NOT NULL GROUP BY c{by})",
+    )
     assert row is not None
     return Repeats(bool(row[0]), frozenset(column for column, constant in zip(columns, row[1:], strict=True) if constant))
 
@@ -49,9 +51,9 @@ def by_repetition(con: duckdb.DuckDBPyConnection, table: Loaded, plan: Plan) -> 
     nothing = Repeats(any=False, constant=frozenset())
     item = repeats(con, table, plan.routes[ITEM], left) if ITEM in plan.routes else nothing
     person = repeats(con, table, plan.routes[ANNOTATOR], left) if ANNOTATOR in plan.routes else nothing
-    differ = con.execute(
-        f"SELECT {', '.join(f'coalesce(min(c{column}) <> max(c{column}), false)' for column in left)} FROM {table.relation}"
-    ).fetchone()
+    differ = first(
+        con, f"SELECT {', '.join(f'coalesce(min(c{column}) <> max(c{column}), false)' for column in left)} FROM {table.relation}"
+    )
     assert differ is not None
     varied = {column for column, various in zip(left, differ, strict=True) if various}
 

@@ -83,9 +83,9 @@ _PREFIX = re.compile(r"^(input|output|answer|assignment)\s*[:.]\s*", re.IGNORECA
 def plain(name: str) -> str:
     """A header as the synonyms are written: lower case, words joined by _, without a platform's prefix.
 
-    >>> plain("INPUT:audio"), plain("WorkerId"), plain("Answer.label"), plain(" File Name ")
-    ('audio', 'worker_id', 'label', 'file_name')
+    >>> plain("INPUT:audio"), plain("WorkerId"), plain("Answer.label"), plain("HITId")
+    ('audio', 'worker_id', 'label', 'hit_id')
     """
     bare = _PREFIX.sub("", name.strip())
-    words = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", bare)
+    words = re.sub(r"([a-z0-9])([A-Z])|([A-Z])([A-Z][a-z])", r"\1\3_\2\4", bare)
     return re.sub(r"[^a-z0-9]+", "_", words.lower()).strip("_")

@@ -20,6 +20,7 @@ import duckdb
 
 from auditor.errors import InputError
 from auditor.formats.scan import MAX_LINE, check_text, opened
+from auditor.formats.values import first
 from auditor.tables import literal
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def load(stage: Stage, path: Path, relation: str, header: bool = True) -> Loaded
                 columns = _load_csv(stage, path, link, relation, header)
         except duckdb.Error as error:
             raise _translated(path, kind, error) from error
-    counted = stage.con.execute(f"SELECT count(*) FROM {relation}").fetchone()
+    counted = first(stage.con, f"SELECT count(*) FROM {relation}")
     rows = int(counted[0]) if counted else 0
     if not rows:
         raise InputError(path, "", "has no rows", "export it again")
@@ -168,7 +169,7 @@ def _load_jsonl(stage: Stage, path: Path, link: str, relation: str) -> Sequence[
     objects = (
         f"read_ndjson_objects({literal(link)}, maximum_object_size = {MAX_LINE}, hive_partitioning = false, compression = 'none')"
     )
-    other = stage.con.execute(f"SELECT 1 FROM {objects} WHERE json_type(json) <> 'OBJECT' LIMIT 1").fetchone()
+    other = first(stage.con, f"SELECT 1 FROM {objects} WHERE json_type(json) <> 'OBJECT' LIMIT 1")
     if other:
         line, _ = _bad_json_line(path)
         raise InputError(path, f"line {line}", "is not a JSON object", 'write one object per line: {"item_id": …, "label": …}')

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from auditor.tables import TABLES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import duckdb
 
 _ZONE = r"[0-9]\s*(Z|[+-][0-9]{2}(:?[0-9]{2})?)$"
 
@@ -31,6 +38,11 @@ def parsed(route: tuple[str, str], cell: str) -> str | None:
     if spec.type == "TIMESTAMP":
         return time(cell)
     return f"TRY_CAST({cell} AS {spec.type})"
+
+
+def first(con: duckdb.DuckDBPyConnection, query: str, params: Sequence[Any] = ()) -> Any:
+    """The first row of a query's few, or None: fetched to the end, since a half-read result blocks `register`."""
+    return next(iter(con.execute(query, list(params)).fetchall()), None)
 
 
 def number(cell: str) -> str:
