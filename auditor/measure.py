@@ -7,6 +7,7 @@ A measure module has:
 - either ``SQL``: one SELECT over tables and other measures, or ``compute(inputs) -> pa.Table`` with ``READS``, a tuple of
   "table" or "table.column" that must hold something.
 - ``OPTIONAL``: "table.column" that may be empty (SQL measures find what they read themselves).
+- ``ANY_OF``: groups of optional columns of which one each must hold something, or the measure is lacking.
 - ``MEDIA = True`` where it reads pixels or sound.
 
 A measure computes numbers and knows no threshold, severity or message.

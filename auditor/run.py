@@ -132,6 +132,10 @@ class Session:
         found = self.lack(reads, optional)
         if found is not None:
             return found
+        for group in getattr(module, "ANY_OF", ()):
+            if not any(column in self.tables.present[table] for table, _, column in (name.partition(".") for name in group)):
+                supplies = [TABLES[table].columns[column].supply for table, _, column in (name.partition(".") for name in group)]
+                return Lack(f"no row has {' or '.join(group)}", " or ".join(dict.fromkeys(filter(None, supplies))))
         if getattr(module, "MEDIA", False) and self.tables.media is None:
             return Lack("needs pixels", "give --media FOLDER")
         path = self.folder / f"{name}.parquet"

@@ -19,33 +19,51 @@ COLUMNS = {
     "iom": Column("DOUBLE", "intersection over the smaller box", "0.5..1"),
 }
 # Boxes of one group (item, frame, task, source, annotator) meet in a join over a 64-bit code of the group. In groups of more than
-# DENSE boxes a grid keeps the join from being quadratic: IoU >= 1/2 implies that widths differ by a factor of 2 at most, and that
-# centres are apart by a third of the larger width at most. So on a grid whose cells are as wide as the power of 2 below the larger width the two
-# lie in the same cell or in neighbouring ones, and the smaller is of the same power (`level`) or of the one below.
+# DENSE boxes a grid keeps the join from being quadratic. IoU >= 1/2 implies that widths differ by a factor of 2 at most and that
+# centres are apart by a third of the larger width at most: so on a grid whose cells are as wide as the power of 2 below the larger
+# width, the two boxes lie in the same column or in neighbouring ones, and their own powers (`level`) differ by 1 at most.
 DENSE = 64
+# Only numbers pass through the join; ids and labels are looked up for the few pairs that remain.
+_BOX = "type = 'box' AND w > 0 AND h > 0 AND isfinite(abs(x) + abs(y) + w + h + w * h) AND coalesce(angle, 0) = 0"
 SQL = f"""
 WITH box AS MATERIALIZED (
-  SELECT annotation_id, item_id, task, source, annotator_id, frame, label, x, y, x + w AS r, y + h AS b, w * h AS area,
-         hash(item_id, frame, task, source, annotator_id) AS code
-  FROM annotation
-  WHERE type = 'box' AND w > 0 AND h > 0 AND isfinite(x + y + w + h) AND coalesce(angle, 0) = 0
-), crowd AS MATERIALIZED (
-  SELECT code, count(*) > {DENSE} AS dense FROM box GROUP BY code HAVING count(*) > 1
-), met AS MATERIALIZED (
-  SELECT box.*, crowd.dense FROM box JOIN crowd USING (code)
+  SELECT hash(annotation_id) AS n, hash(item_id, frame, task, source, annotator_id) AS code, x, y, w, h
+  FROM annotation WHERE {_BOX}
+), dense AS MATERIALIZED (
+  SELECT code FROM box GROUP BY code HAVING count(*) > {DENSE}
+), sparse AS (
+  SELECT * FROM box ANTI JOIN dense USING (code)
 ), grid AS MATERIALIZED (
-  SELECT *, level, CAST(floor((x + r) / 2 / pow(2.0, level)) AS BIGINT) AS cell,
-         CAST(floor((x + r) / 2 / pow(2.0, level + 1)) AS BIGINT) AS wide
-  FROM (SELECT *, CAST(floor(log2(r - x)) AS INTEGER) AS level FROM met WHERE dense)
-), near AS (
-  SELECT *, level AS at, unnest([cell, cell + 1]) AS spot, cell AS home FROM grid
+  SELECT *, floor((x + w / 2) / pow(2.0, level)) AS cell, floor((x + w / 2) / pow(2.0, level + 1)) AS wide
+  FROM (SELECT *, floor(log2(w)) AS level FROM box SEMI JOIN dense USING (code))
+), spot AS (
+  SELECT *, level AS at, unnest([cell, cell + 1]) AS place FROM grid
   UNION ALL
-  SELECT *, level + 1 AS at, unnest([wide - 1, wide, wide + 1]) AS spot, NULL AS home FROM grid
+  SELECT *, level + 1 AS at, unnest([wide - 1, wide, wide + 1]) AS place FROM grid
+), near AS (
+  SELECT p.n AS p, q.n AS q
+  FROM sparse AS p JOIN box AS q ON p.code = q.code AND p.n < q.n
+    AND q.x < p.x + p.w AND p.x < q.x + q.w AND q.y < p.y + p.h AND p.y < q.y + q.h
+    AND 3 * (least(p.x + p.w, q.x + q.w) - greatest(p.x, q.x)) * (least(p.y + p.h, q.y + q.h) - greatest(p.y, q.y)) >= 0.99 * (p.w * p.h + q.w * q.h)
+  UNION ALL
+  SELECT p.n, q.n
+  FROM grid AS p JOIN spot AS q ON p.code = q.code AND p.level = q.at AND p.cell = q.place
+    AND (p.level <> q.level OR p.cell <> q.cell OR p.n < q.n)
+    AND q.x < p.x + p.w AND p.x < q.x + q.w AND q.y < p.y + p.h AND p.y < q.y + q.h
+    AND 3 * (least(p.x + p.w, q.x + q.w) - greatest(p.x, q.x)) * (least(p.y + p.h, q.y + q.h) - greatest(p.y, q.y)) >= 0.99 * (p.w * p.h + q.w * q.h)
+), named AS MATERIALIZED (
+  SELECT hash(annotation_id) AS n, * FROM annotation
+  WHERE {_BOX} AND hash(annotation_id) IN (SELECT p FROM near UNION ALL SELECT q FROM near)
 ), pair AS (
-  SELECT COLUMNS(p.*) AS 'p_\\0', COLUMNS(q.*) AS 'q_\\0'
-  FROM met AS p JOIN met AS q ON p.code = q.code AND p.annotation_id < q.annotation_id
-    AND q.x < p.r AND p.x < q.r AND q.y < p.b AND p.y < q.b
-  WHERE NOT p.dense AND NOT q.dense
+  SELECT a.*, c.annotation_id AS other, c.label AS other_label, a.w * a.h + c.w * c.h AS areas, least(a.w * a.h, c.w * c.h) AS smaller,
+         (least(a.x + a.w, c.x + c.w) - greatest(a.x, c.x)) * (least(a.y + a.h, c.y + c.h) - greatest(a.y, c.y)) AS shared
+  FROM near JOIN named AS a ON a.n = p JOIN named AS c ON c.n = q
+  WHERE a.item_id = c.item_id AND a.task = c.task AND a.source = c.source
+    AND a.annotator_id IS NOT DISTINCT FROM c.annotator_id AND a.frame IS NOT DISTINCT FROM c.frame
 )
-SELECT 1
+SELECT item_id, least(annotation_id, other) AS annotation_a, greatest(annotation_id, other) AS annotation_b, task, source, annotator_id,
+       if(annotation_id < other, label, other_label) AS label_a, if(annotation_id < other, other_label, label) AS label_b,
+       least(shared / (areas - shared), 1.0) AS iou, least(shared / smaller, 1.0) AS iom
+FROM pair
+WHERE shared >= 0.5 * (areas - shared)
 """
