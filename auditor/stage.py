@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from auditor.tables import TABLES, ddl, literal, present_columns, write_parquet
+from auditor.tables import TABLES, Table, literal, present_columns, quoted, select_typed, write_parquet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
+# Columns that the stage itself works with, whether a source has them or not.
+_ALWAYS = {
+    "annotation": frozenset({"annotation_id", "item_id", "task", "source", "annotator_id"}),
+    "item": frozenset(TABLES["item"].columns),
+}
 _ID = "substr(sha256(CAST(json_array({parts}) AS VARCHAR)), 1, 32)"
 
 
@@ -29,6 +34,20 @@ def hash_id(*parts: str) -> str:
     'substr(sha256(CAST(json_array(a, b) AS VARCHAR)), 1, 32)'
     """
     return _ID.format(parts=", ".join(parts))
+
+
+def _select_part(part: _Part | None, used: list[str], table: Table) -> str:
+    """The rows of one part with the `used` columns, typed, and where they came from; no rows for None."""
+    has = part.columns if part else frozenset[str]()
+    typed = ", ".join(
+        f'CAST({quoted(column) if column in has else "NULL"} AS {table.columns[column].type}) AS "{column}"' for column in used
+    )
+    if part is None:
+        return f"SELECT {typed}, 0 AS _source, '' AS _file, 0 AS _part, 0::BIGINT AS _row, false AS _has_id WHERE false"
+    return (
+        f"SELECT {typed}, {part.source} AS _source, {literal(part.file)} AS _file, {part.number} AS _part, rowid AS _row, "
+        f"{'annotation_id' in has} AS _has_id FROM {part.relation}"
+    )
 
 
 @dataclass(frozen=True)
@@ -75,6 +94,17 @@ class Tables:
     notes: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class _Part:
+    """What one `add` brought: a relation, which columns it has, and from which file it came."""
+
+    relation: str
+    columns: frozenset[str]
+    source: int
+    file: str
+    number: int
+
+
 class Stage:
     """Collects what the formats read, in one DuckDB connection that spills to `work` when memory is short."""
 
@@ -83,7 +113,7 @@ class Stage:
         self.work = work
         self.notes: list[str] = []
         self.progress: Callable[[str, int, int | None], None] = lambda _what, _done, _total: None
-        self._parts: dict[str, list[str]] = {name: [] for name in TABLES}
+        self._parts: dict[str, list[_Part]] = {name: [] for name in TABLES}
         self._count = 0
         self._file = ""
         self._source = 0
@@ -121,14 +151,7 @@ class Stage:
         unknown = set(columns) - set(TABLES[table].columns)
         if unknown:
             raise ValueError(f"{table} has no column {sorted(unknown)}")
-        typed = ", ".join(
-            f'CAST("{column}" AS {spec.type}) AS "{column}"' if column in columns else f'CAST(NULL AS {spec.type}) AS "{column}"'
-            for column, spec in TABLES[table].columns.items()
-        )
-        self._parts[table].append(
-            f"SELECT {typed}, {self._source} AS _source, {literal(self._file)} AS _file, "
-            f"{self._count} AS _part, rowid AS _row, {'annotation_id' in columns} AS _has_id FROM {name}"
-        )
+        self._parts[table].append(_Part(name, frozenset(columns), self._source, self._file, self._count))
 
     def add_media(self, rows: pa.Table) -> None:
         """Say where media are: Arrow with (item_id, path), absolute paths already checked to lie inside their root."""
@@ -154,8 +177,8 @@ class Stage:
         paths = {name: folder / f"{name}.parquet" for name in TABLES}
         rows = {}
         for name, table in TABLES.items():
-            columns = ", ".join(f'"{column}"' for column in table.columns)
-            write_parquet(self.con, f"SELECT {columns} FROM all_{name}", table.key, paths[name])
+            used = set(self._used(name)) if name == "annotation" else set(table.columns)
+            write_parquet(self.con, select_typed(f"all_{name}", used, table.columns), table.key, paths[name])
             rows[name] = self._one(f"SELECT count(*) FROM all_{name}")
         media = None
         if self._one("SELECT count(*) FROM media_file"):
@@ -168,23 +191,17 @@ class Stage:
         # To the end: a half-read result makes the connection refuse `register`.
         return self.con.execute(query).fetchall()[0][0]
 
+    def _used(self, table: str) -> list[str]:
+        """Columns of a table that some source has; the others need not be carried along."""
+        given = _ALWAYS.get(table, frozenset(TABLES[table].columns)).union(*(part.columns for part in self._parts[table]))
+        return [column for column in TABLES[table].columns if column in given]
+
     def _union_all(self) -> None:
+        """A view `raw_…` over all that was added, with where each row came from; and the small tables, made unique."""
         for name, table in TABLES.items():
-            parts = self._parts[name]
-            if parts:
-                self.con.execute(f"CREATE TEMP TABLE raw_{name} AS {' UNION ALL '.join(parts)}")
-            else:
-                self.con.execute(ddl(f"raw_{name}", table.columns).replace("CREATE TABLE", "CREATE TEMP TABLE"))
-                for column, kind in (
-                    ("_source", "INTEGER"),
-                    ("_file", "VARCHAR"),
-                    ("_part", "INTEGER"),
-                    ("_row", "BIGINT"),
-                    ("_has_id", "BOOLEAN"),
-                ):
-                    self.con.execute(f"ALTER TABLE raw_{name} ADD COLUMN {column} {kind}")
-            for part in range(self._count):
-                self.con.execute(f"DROP TABLE IF EXISTS stage_{name}_{part}")
+            used = self._used(name)
+            selects = [_select_part(None, used, table), *(_select_part(part, used, table) for part in self._parts[name])]
+            self.con.execute(f"CREATE TEMP VIEW raw_{name} AS {' UNION ALL '.join(selects)}")
         self.con.execute(
             "CREATE TEMP TABLE kept AS SELECT problem, "
             '"of", item_id, annotation_id, source_id, _file AS file, detail FROM raw_intake'
@@ -199,55 +216,61 @@ class Stage:
 
     def _name_annotations(self) -> None:
         """Give every annotation a unique id; rows whose own id is missing or taken are kept and noted."""
-        self.con.execute("UPDATE raw_annotation SET annotation_id = NULL WHERE annotation_id = ''")
-        self.con.execute("UPDATE raw_annotation SET item_id = NULL WHERE item_id = ''")
-        columns = [
-            column for column in TABLES["annotation"].columns if column not in {"annotation_id", "item_id", "task", "source"}
-        ]
-        rest = ", ".join(f'"{column}"' for column in columns)
-        base = (
-            f"SELECT annotation_id, item_id, coalesce(task, 'label') AS task, coalesce(source, 'human') AS source, {rest}, "
-            "_source, _file, _part, _row, _has_id FROM raw_annotation"
-        )
-        if self._one("SELECT count(*) FROM raw_annotation WHERE annotation_id IS NULL OR item_id IS NULL"):
-            made = hash_id("item_id", "task", "annotator_id", "source", "nth")
-            base = (
-                f"SELECT coalesce(annotation_id, {made}) AS annotation_id, item_id, task, source, {rest}, "
-                "_source, _file, _part, _row, _has_id AND annotation_id IS NULL AS _no_id FROM (SELECT *, row_number() OVER ("
-                "PARTITION BY item_id, task, annotator_id, source, annotation_id IS NULL ORDER BY _part, _row) AS nth "
-                f"FROM ({base}))"
-            )
-        else:
-            base = f"SELECT * EXCLUDE (_has_id), false AS _no_id FROM ({base})"
-        self.con.execute(f"CREATE TEMP TABLE named AS {base}")
-        self.con.execute("DROP TABLE raw_annotation")
-        if self._one("SELECT count(*) - count(DISTINCT annotation_id) FROM named"):
-            again = hash_id("annotation_id", "twin", "'again'")
-            self.con.execute(
-                "CREATE TEMP TABLE twins AS SELECT *, "
-                "row_number() OVER (PARTITION BY annotation_id ORDER BY _part, _row) AS twin, "
-                "row_number() OVER (PARTITION BY annotation_id, _source ORDER BY _part, _row) AS here FROM named"
-            )
-            self.con.execute(
-                f"INSERT INTO kept SELECT 'duplicate_id', 'annotation', item_id, {again}, annotation_id, _file, "
-                "'the annotation id ' || annotation_id || ' stands more than once in ' || _file FROM twins WHERE here > 1"
-            )
-            self.con.execute("DROP TABLE named")
-            self.con.execute(
-                f"CREATE TEMP TABLE named AS SELECT * EXCLUDE (twin, here) REPLACE "
-                f"(CASE WHEN twin > 1 THEN {again} ELSE annotation_id END AS annotation_id) FROM twins"
-            )
-            self.con.execute("DROP TABLE twins")
+        named = {"annotation_id", "item_id", "task", "source"}
+        rest = "".join(f', "{column}"' for column in self._used("annotation") if column not in named)
+        origin = "_source, _file, _part, _row"
         self.con.execute(
-            "INSERT INTO kept SELECT 'missing_id', 'annotation', item_id, annotation_id, NULL, _file, "
-            "'an annotation in ' || _file || ' has no id while others have' FROM named WHERE _no_id"
+            "CREATE TEMP VIEW base AS SELECT nullif(annotation_id, '') AS annotation_id, nullif(item_id, '') AS item_id, "
+            f"coalesce(task, 'label') AS task, coalesce(source, 'human') AS source{rest}, {origin}, _has_id FROM raw_annotation"
+        )
+        relation = "base"
+        nameless = self._one("SELECT count(*) FROM base WHERE annotation_id IS NULL OR item_id IS NULL")
+        if nameless:
+            made = hash_id("item_id", "task", "annotator_id", "source", "nth")
+            self.con.execute(
+                f"CREATE TEMP TABLE made AS SELECT coalesce(annotation_id, {made}) AS annotation_id, item_id, task, source{rest}, "
+                f"{origin}, _has_id AND annotation_id IS NULL AS _no_id FROM (SELECT *, row_number() OVER ("
+                "PARTITION BY item_id, task, annotator_id, source, annotation_id IS NULL ORDER BY _part, _row) AS nth FROM base)"
+            )
+            relation = "made"
+        # Ids that we made are unique by construction; only those of a source can be taken twice.
+        if self._one("SELECT coalesce(bool_or(_has_id), false) FROM base") and self._one(
+            f"SELECT count(*) - count(DISTINCT annotation_id) FROM {relation}"
+        ):
+            relation = self._part_twins(relation)
+        if nameless:
+            self._keep_nameless(relation)
+        columns = ", ".join(f'"{column}"' for column in self._used("annotation"))
+        item = "coalesce(item_id, 'missing-' || annotation_id) AS item_id"
+        self.con.execute(f"CREATE TEMP VIEW all_annotation AS SELECT {columns} FROM (SELECT * REPLACE ({item}) FROM {relation})")
+
+    def _part_twins(self, relation: str) -> str:
+        """Rows whose id is taken get another one; within one source that is noted, between sources it is nobody's fault."""
+        again = hash_id("annotation_id", "twin", "'again'")
+        self.con.execute(
+            "CREATE TEMP TABLE twins AS SELECT *, "
+            "row_number() OVER (PARTITION BY annotation_id ORDER BY _part, _row) AS twin, "
+            f"row_number() OVER (PARTITION BY annotation_id, _source ORDER BY _part, _row) AS here FROM {relation}"
+        )
+        self.con.execute(
+            f"INSERT INTO kept SELECT 'duplicate_id', 'annotation', item_id, {again}, annotation_id, _file, "
+            "'the annotation id ' || annotation_id || ' stands more than once in ' || _file FROM twins WHERE here > 1"
+        )
+        self.con.execute(
+            "CREATE TEMP VIEW parted AS SELECT * EXCLUDE (twin, here) "
+            f"REPLACE (CASE WHEN twin > 1 THEN {again} ELSE annotation_id END AS annotation_id) FROM twins"
+        )
+        return "parted"
+
+    def _keep_nameless(self, relation: str) -> None:
+        self.con.execute(
+            "INSERT INTO kept SELECT 'missing_id', 'annotation', coalesce(item_id, 'missing-' || annotation_id), annotation_id, "
+            f"NULL, _file, 'an annotation in ' || _file || ' has no id while others have' FROM {relation} WHERE _no_id"
         )
         self.con.execute(
             "INSERT INTO kept SELECT 'missing_id', 'item', 'missing-' || annotation_id, annotation_id, NULL, _file, "
-            "'an annotation in ' || _file || ' does not say which item it is about' FROM named WHERE item_id IS NULL"
+            f"'an annotation in ' || _file || ' does not say which item it is about' FROM {relation} WHERE item_id IS NULL"
         )
-        self.con.execute("UPDATE named SET item_id = 'missing-' || annotation_id WHERE item_id IS NULL")
-        self.con.execute("ALTER TABLE named RENAME TO all_annotation")
 
     def _locate_media(self, root: Path | None) -> None:
         """Collect located media, look for the rest under `root`, and read their sizes and digests."""

@@ -251,6 +251,15 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+def quoted(name: str) -> str:
+    """A SQL identifier, with what stands in it escaped.
+
+    >>> quoted("item")
+    '"item"'
+    """
+    return '"' + name.replace('"', '""') + '"'
+
+
 def present_columns(path: Path) -> frozenset[str]:
     """Columns of a Parquet file in which at least one row is not NULL, from its statistics alone."""
     import pyarrow.parquet as pq
