@@ -1,0 +1,116 @@
+"""The wheel holds what the checkout holds, content folders included, and nothing else; the rooms keep their direction."""
+
+from __future__ import annotations
+
+import ast
+import gc
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+CONTENT = ("checks", "policies", "reports")
+# Each room may import rooms on its left only (HOUSE: nothing reads rightwards).
+ORDER = [
+    {"errors"},
+    {"files", "content"},
+    {"tables"},
+    {"media", "engines"},
+    {"stage"},
+    {"formats", "provenance"},
+    {"measure", "measures"},
+    {"sqlguard"},
+    {"check"},
+    {"policy", "child"},
+    {"run", "audience"},
+    {"finding", "settings", "cases", "progress"},
+    {"gate", "summary"},
+    {"outputs"},
+    {"api"},
+    {"listing"},
+    {"cli", "__main__"},
+]
+
+
+@pytest.fixture(scope="module")
+def wheel(root, tmp_path_factory):
+    out = tmp_path_factory.mktemp("wheel")
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(out)], cwd=root, check=True, capture_output=True
+    )
+    (path,) = out.glob("*.whl")
+    return path
+
+
+def tracked(root: Path, folder: str) -> set[str]:
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", folder],
+        cwd=root,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.split("\n")
+    return {name for name in listed if name and not name.endswith(".keep")}
+
+
+def test_the_wheel_is_the_checkout(root, wheel):
+    names = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name and not name.endswith(".keep")}
+    expected = tracked(root, "auditor") | {f"auditor/{name}" for folder in CONTENT for name in tracked(root, folder)}
+    assert names == expected
+
+
+def test_content_folders_hold_no_python(root):
+    assert not [name for folder in CONTENT for name in tracked(root, folder) if name.endswith(".py")]
+
+
+def test_the_wheel_installs_and_finds_its_content(wheel, tmp_path):
+    """Unpacked on its own path, away from the checkout, it lists its checks."""
+    zipfile.ZipFile(wheel).extractall(tmp_path / "site")
+    script = (
+        f"import sys; sys.path.insert(0, {str(tmp_path / 'site')!r}); from auditor import content; print(content.folder('checks'))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == str(tmp_path / "site" / "auditor" / "checks")
+
+
+def parse(path: Path) -> ast.AST:
+    """The file's tree. Collecting garbage while a tree is being built makes CPython 3.11 miscount its recursion."""
+    gc.disable()
+    try:
+        return ast.parse(path.read_text(encoding="utf-8"))
+    finally:
+        gc.enable()
+
+
+def imports_at_run_time(node: ast.AST):
+    """All nodes but those behind `if TYPE_CHECKING`, which never run."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.If) and isinstance(child.test, ast.Name) and child.test.id == "TYPE_CHECKING":
+            continue
+        yield child
+        yield from imports_at_run_time(child)
+
+
+def room(name: str) -> int | None:
+    return next((number for number, rooms in enumerate(ORDER) if name in rooms), None)
+
+
+def test_nothing_imports_rightwards(root):
+    for path in (root / "auditor").rglob("*.py"):
+        own = path.relative_to(root / "auditor").with_suffix("").parts[0]
+        if own == "__init__":
+            continue
+        assert room(own) is not None, f"{own} has no place in ORDER"
+        for node in imports_at_run_time(parse(path)):
+            if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "auditor":
+                parts = node.module.split(".")
+                names = [parts[1]] if len(parts) > 1 else [alias.name for alias in node.names]
+            elif isinstance(node, ast.Import):
+                names = [alias.name.split(".")[1] for alias in node.names if alias.name.startswith("auditor.")]
+            else:
+                continue
+            for name in names:
+                if room(name) is not None:
+                    assert room(name) <= room(own), f"{path.name} imports {name}, which stands to its right"
