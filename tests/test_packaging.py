@@ -7,9 +7,12 @@ import gc
 import subprocess
 import sys
 import zipfile
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 CONTENT = ("checks", "policies", "reports")
 # Each room may import rooms on its left only (HOUSE: nothing reads rightwards).

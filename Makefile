@@ -1,0 +1,61 @@
+# make demo   sets everything up and audits a real dataset with planted faults
+# make test   sets everything up and passes the tests
+# Set-up builds .venv here: with uv where it is present, else with venv and pip.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+UV     := $(shell command -v uv 2>/dev/null)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint format docs bench clean
+
+help:
+	@sed -n 's/^# \(make .*\)/\1/p' Makefile
+	@echo "make lint   ruff, mypy and the generated docs   make docs   rewrite the generated docs"
+	@echo "make bench  benchmarks against peers            make clean  remove what these made"
+
+setup: $(READY)
+
+$(READY): pyproject.toml requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info[:2] < (3, 15) else "Python 3.11 to 3.14 is needed, this is %d.%d: run make PYTHON=python3.12 …" % sys.version_info[:2])'
+ifneq ($(UV),)
+	$(UV) venv --quiet --allow-existing --python $(PYTHON) $(VENV)
+	$(UV) pip install --quiet --python $(BIN)/python --constraint requirements.lock --editable . --group dev
+else
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(BIN)/python -m pip install --quiet --constraint requirements.lock --editable . --group dev
+endif
+	@touch $(READY)
+
+demo: $(READY)
+	$(BIN)/python examples/digits/run.py --out demo
+
+test: $(READY)
+	$(BIN)/python -m pytest
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python docs/generate.py --check
+
+format: $(READY)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: $(READY)
+	$(BIN)/python docs/generate.py
+
+bench: $(READY)
+ifneq ($(UV),)
+	$(UV) pip install --quiet --python $(BIN)/python --constraint requirements.lock --group bench
+else
+	$(BIN)/python -m pip install --quiet --constraint requirements.lock --group bench
+endif
+	$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf $(VENV) audit demo dist .mypy_cache .ruff_cache .pytest_cache .hypothesis benchmarks/.cache
