@@ -238,7 +238,7 @@ def write_parquet(con: duckdb.DuckDBPyConnection, query: str, key: tuple[str, ..
     with replacing(path) as temporary:
         con.execute(
             f"COPY ({query} ORDER BY {order}) TO {literal(str(temporary))} "
-            "(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 122880, USE_TMP_FILE false)"
+            "(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 122880, USE_TMP_FILE false)"
         )
 
 
