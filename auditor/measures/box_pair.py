@@ -25,6 +25,10 @@ COLUMNS = {
 DENSE = 64
 # Only numbers pass through the join; ids and labels are looked up for the few pairs that remain.
 _BOX = "type = 'box' AND w > 0 AND h > 0 AND isfinite(abs(x) + abs(y) + w + h + w * h) AND coalesce(angle, 0) = 0"
+# IoU >= 1/2 is the same as 3 x shared area >= sum of areas; a little less here, since the last word is exact and at the end.
+_NEAR = """q.x < p.x + p.w AND p.x < q.x + q.w AND q.y < p.y + p.h AND p.y < q.y + q.h
+    AND 3 * (least(p.x + p.w, q.x + q.w) - greatest(p.x, q.x)) * (least(p.y + p.h, q.y + q.h) - greatest(p.y, q.y))
+      >= 0.99 * (p.w * p.h + q.w * q.h)"""
 SQL = f"""
 WITH box AS MATERIALIZED (
   SELECT hash(annotation_id) AS n, hash(item_id, frame, task, source, annotator_id) AS code, x, y, w, h
@@ -43,25 +47,25 @@ WITH box AS MATERIALIZED (
 ), near AS (
   SELECT p.n AS p, q.n AS q
   FROM sparse AS p JOIN box AS q ON p.code = q.code AND p.n < q.n
-    AND q.x < p.x + p.w AND p.x < q.x + q.w AND q.y < p.y + p.h AND p.y < q.y + q.h
-    AND 3 * (least(p.x + p.w, q.x + q.w) - greatest(p.x, q.x)) * (least(p.y + p.h, q.y + q.h) - greatest(p.y, q.y)) >= 0.99 * (p.w * p.h + q.w * q.h)
+    AND {_NEAR}
   UNION ALL
   SELECT p.n, q.n
   FROM grid AS p JOIN spot AS q ON p.code = q.code AND p.level = q.at AND p.cell = q.place
     AND (p.level <> q.level OR p.cell <> q.cell OR p.n < q.n)
-    AND q.x < p.x + p.w AND p.x < q.x + q.w AND q.y < p.y + p.h AND p.y < q.y + q.h
-    AND 3 * (least(p.x + p.w, q.x + q.w) - greatest(p.x, q.x)) * (least(p.y + p.h, q.y + q.h) - greatest(p.y, q.y)) >= 0.99 * (p.w * p.h + q.w * q.h)
+    AND {_NEAR}
 ), named AS MATERIALIZED (
   SELECT hash(annotation_id) AS n, * FROM annotation
   WHERE {_BOX} AND hash(annotation_id) IN (SELECT p FROM near UNION ALL SELECT q FROM near)
 ), pair AS (
-  SELECT a.*, c.annotation_id AS other, c.label AS other_label, a.w * a.h + c.w * c.h AS areas, least(a.w * a.h, c.w * c.h) AS smaller,
+  SELECT a.*, c.annotation_id AS other, c.label AS other_label, a.w * a.h + c.w * c.h AS areas,
+         least(a.w * a.h, c.w * c.h) AS smaller,
          (least(a.x + a.w, c.x + c.w) - greatest(a.x, c.x)) * (least(a.y + a.h, c.y + c.h) - greatest(a.y, c.y)) AS shared
   FROM near JOIN named AS a ON a.n = p JOIN named AS c ON c.n = q
   WHERE a.item_id = c.item_id AND a.task = c.task AND a.source = c.source
     AND a.annotator_id IS NOT DISTINCT FROM c.annotator_id AND a.frame IS NOT DISTINCT FROM c.frame
 )
-SELECT item_id, least(annotation_id, other) AS annotation_a, greatest(annotation_id, other) AS annotation_b, task, source, annotator_id,
+SELECT item_id, least(annotation_id, other) AS annotation_a, greatest(annotation_id, other) AS annotation_b,
+       task, source, annotator_id,
        if(annotation_id < other, label, other_label) AS label_a, if(annotation_id < other, other_label, label) AS label_b,
        least(shared / (areas - shared), 1.0) AS iou, least(shared / smaller, 1.0) AS iom
 FROM pair

@@ -24,30 +24,43 @@ COLUMNS = {
     "item_a": Column("VARCHAR", "one image; its id sorts before the other's"),
     "item_b": Column("VARCHAR", "the other image"),
     "hamming": Column("INTEGER", "bits in which the hashes differ", "0..5"),
-    "pixel_distance": Column("DOUBLE", "mean absolute difference of brightness at 64 x 64, both brought to mean 0 and deviation 1", "0..2"),
-    "block_distance": Column("DOUBLE", "largest difference of the means of one of 8 x 8 blocks, in deviations of brightness", "0.."),
+    "pixel_distance": Column(
+        "DOUBLE", "mean absolute difference of brightness at 64 x 64, both brought to mean 0 and deviation 1", "0..2"
+    ),
+    "block_distance": Column(
+        "DOUBLE", "largest difference of the means of one of 8 x 8 blocks, in deviations of brightness", "0.."
+    ),
     "correlation": Column("DOUBLE", "correlation of brightness at 64 x 64", "-1..1"),
 }
 MAX_HAMMING = 5
 # Many copies of one scene (frames of a video) would give quadratically many pairs: each image keeps its nearest.
 NEAREST = 20
-# Three parts of 22, 21 and 21 bits. Two hashes that differ by 5 bits at most differ by 1 at most in one of the parts (5 // 3), so the
-# search for each part's value and its one-bit neighbours misses none. Four parts of 16 bits without neighbours would miss at 4 and 5.
+# Three parts of 22, 21 and 21 bits. Two hashes that differ by 5 bits at most differ by 1 at most in one of the parts (5 // 3), so
+# the search for each part's value and its one-bit neighbours misses none. Four parts of 16 bits without neighbours would miss at 4.
 _PARTS = ((0, 22), (22, 21), (43, 21))
+_PART = " UNION ALL ".join(
+    f"SELECT n, phash, {nth} AS part, (phash >> {shift}) & {(1 << bits) - 1} AS code FROM hashed"
+    for nth, (shift, bits) in enumerate(_PARTS)
+)
+_NEIGHBOUR = " UNION ALL ".join(
+    f"SELECT n, phash, part, xor(code, CAST(1 << bit AS UBIGINT)) FROM part, range({bits}) AS b(bit) WHERE part = {nth}"
+    for nth, (_, bits) in enumerate(_PARTS)
+)
 # Files with the same digest are one picture here: the first of them stands for all (`duplicate_content` holds the copies).
 PAIRS = f"""
 WITH hashed AS MATERIALIZED (
   SELECT min(item_id) AS item_id, any_value(phash) AS phash, row_number() OVER (ORDER BY min(item_id)) AS n
   FROM (SELECT item_id, phash, coalesce(sha256, item_id) AS picture FROM image WHERE phash IS NOT NULL) GROUP BY picture
 ), part AS (
-  {" UNION ALL ".join(f"SELECT n, phash, {i} AS part, (phash >> {shift}) & {(1 << bits) - 1} AS code FROM hashed" for i, (shift, bits) in enumerate(_PARTS))}
+  {_PART}
 ), probe AS (
   SELECT n, phash, part, code FROM part
   UNION ALL
-  {" UNION ALL ".join(f"SELECT n, phash, part, xor(code, CAST(1 << bit AS UBIGINT)) FROM part, range({bits}) AS b(bit) WHERE part = {i}" for i, (_, bits) in enumerate(_PARTS))}
+  {_NEIGHBOUR}
 ), near AS (
   SELECT DISTINCT p.n AS a, q.n AS b, CAST(bit_count(xor(p.phash, q.phash)) AS INTEGER) AS hamming
-  FROM part AS p JOIN probe AS q ON p.part = q.part AND p.code = q.code AND p.n < q.n AND bit_count(xor(p.phash, q.phash)) <= {MAX_HAMMING}
+  FROM part AS p JOIN probe AS q ON p.part = q.part AND p.code = q.code AND p.n < q.n
+    AND bit_count(xor(p.phash, q.phash)) <= {MAX_HAMMING}
 )
 SELECT x.item_id AS item_a, y.item_id AS item_b, hamming
 FROM near JOIN hashed AS x ON x.n = a JOIN hashed AS y ON y.n = b
@@ -58,8 +71,8 @@ _BATCH = 2048  # pairs whose pixels are held at once: 2 x 2,048 x 4 KB
 def pixel_distance(a: npt.NDArray[np.uint8], b: npt.NDArray[np.uint8]) -> tuple[float, float, float]:
     """How far apart two pictures are, brightness and contrast set aside.
 
-    Copies differ a little everywhere, different pictures much somewhere: handwritten digits of one class reach the mean distance and
-    the correlation of two shots of one scene, and are told from them by their worst block.
+    Copies differ a little everywhere, different pictures much somewhere: handwritten digits of one class reach the mean distance
+    and the correlation of two shots of one scene, and are told from them by their worst block.
 
     Args:
         a: brightness, shape (64, 64), not flat.

@@ -7,7 +7,7 @@
 -- tolerance  = 0
 -- unit       = "item"
 -- scope      = "item"
--- key        = ["item_id", "task", "annotator_id", "parent_id", "frame"]
+-- key        = ["item_id", "task", "source", "annotator_id", "parent_id", "frame"]
 -- source     = "Label Studio taxonomy and single-choice controls; labellint exclusive classes"
 -- optional   = ["annotation.annotator_id", "annotation.parent_id", "annotation.frame", "ontology.parent"]
 -- ///
@@ -17,18 +17,22 @@ WITH RECURSIVE above AS (
   UNION
   SELECT above.task, above.label, o.parent FROM above JOIN ontology AS o ON o.task = above.task AND o.label = above.parent
   WHERE o.parent IS NOT NULL
-), said AS (
-  -- an answer without a name may come from anybody, except in gold
-  SELECT item_id, annotation_id, task, source, annotator_id, parent_id, frame, label,
-         hash(item_id, task, source, annotator_id, parent_id, frame) AS code
+), coded AS (
+  -- an answer without a name may come from anybody, except in gold; integers pass through the group-by, text only for the few it leaves
+  SELECT hash(item_id, task, source, annotator_id, parent_id, frame) AS code, hash(label) AS answer
   FROM annotation
   WHERE type = 'class' AND label IS NOT NULL AND (annotator_id IS NOT NULL OR source = 'gold')
     AND task IN (SELECT task FROM ontology WHERE exclusive)
-), torn AS (
-  SELECT code FROM said GROUP BY code HAVING min(label) <> max(label)
+), torn AS MATERIALIZED (
+  SELECT code FROM coded GROUP BY code HAVING min(answer) <> max(answer)
+), said AS MATERIALIZED (
+  SELECT item_id, annotation_id, task, source, annotator_id, parent_id, frame, label,
+         hash(item_id, task, source, annotator_id, parent_id, frame) AS code
+  FROM annotation
+  WHERE type = 'class' AND label IS NOT NULL AND hash(item_id, task, source, annotator_id, parent_id, frame) IN (SELECT code FROM torn)
 ), pair AS (
   SELECT a.item_id, a.task, a.source, a.annotator_id, a.parent_id, a.frame, a.annotation_id, a.label, b.label AS other_label
-  FROM (said SEMI JOIN torn USING (code)) AS a JOIN (said SEMI JOIN torn USING (code)) AS b
+  FROM said AS a JOIN said AS b
     ON a.code = b.code AND a.item_id = b.item_id AND a.task = b.task AND a.label < b.label
   WHERE (a.task, a.label, b.label) NOT IN (SELECT (task, label, parent) FROM above)
     AND (a.task, b.label, a.label) NOT IN (SELECT (task, label, parent) FROM above)
