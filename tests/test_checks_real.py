@@ -65,7 +65,7 @@ def test_crowds_have_no_fault_of_schema(name, shared_data, tmp_path):
     assert said.found("warning") == {}
 
 
-def test_speech_texts_of_odd_length_are_few_and_wrong(shared_data, tmp_path):
+def test_speech_texts_of_odd_length_are_few(shared_data, tmp_path):
     file = shared_data / "crowdspeech" / "crowdspeech-dev-clean-crowd.tsv"
     said = ask(Source(file), tmp_path)
     found = said.rows["outlier/text_length"]
