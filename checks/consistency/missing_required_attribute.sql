@@ -2,7 +2,7 @@
 -- title      = "An annotation lacks an attribute that its label requires"
 -- why        = "Code that filters or weights by the attribute drops the annotation, or takes its absence for a value."
 -- fix        = "Send the annotations back with the attribute as a mandatory field; make the tool refuse to submit without it."
--- wrong_when = "The attribute was made mandatory after these were labelled."
+-- wrong_when = "The attribute was made mandatory after these were labelled, or the policy hides it from checks (show = \"no\"), so that all seem to lack it."
 -- severity   = "error"
 -- tolerance  = 0
 -- unit       = "annotation"
