@@ -5,6 +5,7 @@ Heavy imports happen inside the commands, so that `auditor --help` starts at onc
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,6 +37,17 @@ class Main(click.Group):
             if error.hint:
                 click.echo(f"{click.style('auditor: hint:', fg='cyan')} {visible(error.hint)}", err=True)
             ctx.exit(error.exit_code)
+        except (click.exceptions.Exit, click.exceptions.Abort, click.ClickException):
+            raise
+        except Exception as error:
+            if os.environ.get("AUDITOR_DEBUG"):
+                raise
+            fault = visible(f"{type(error).__name__}: {error}".split("\n", 1)[0])
+            click.echo(f"{click.style('auditor: error:', fg='red')} a fault of auditor itself: {fault}", err=True)
+            click.echo(
+                f"{click.style('auditor: hint:', fg='cyan')} run it again with AUDITOR_DEBUG=1 and report what it prints", err=True
+            )
+            ctx.exit(3)
 
 
 @click.group(cls=Main, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from auditor import measure
 from auditor.engines import duckdb as engine
+from auditor.errors import AuditorError
 from auditor.tables import TABLES, write_parquet
 
 if TYPE_CHECKING:
@@ -53,6 +54,15 @@ class Lack:
     supply: str = ""
 
 
+def first_line(error: Exception) -> str:
+    """What an exception says, on one line.
+
+    >>> first_line(ValueError("no\\nyes")), first_line(KeyError())
+    ('no', 'KeyError')
+    """
+    return str(error).split("\n", 1)[0] or type(error).__name__
+
+
 class Session:
     """Opened tables, and the measures computed from them so far (each once, written to `folder`).
 
@@ -87,6 +97,7 @@ class Session:
         self.measures: dict[str, Path] = {}
         self.seconds: dict[str, float] = {}
         self._lacks: dict[str, Lack | None] = {}
+        self._faults: dict[str, str] = {}
 
     @property
     def files(self) -> dict[str, Path]:
@@ -119,11 +130,26 @@ class Session:
 
     def measure(self, name: str) -> Lack | None:
         """Compute a measure if that has not been done; says what it lacks, or None when its file is there."""
+        if name in self._faults:
+            raise AuditorError(self._faults[name])
         if name not in self._lacks:
             started = time.perf_counter()
-            self._lacks[name] = self._compute(name)
-            self.seconds[name] = time.perf_counter() - started
+            try:
+                self._lacks[name] = self._compute(name)
+            except Exception as error:
+                # Remembered, so that the next check that needs it fails at once instead of trying again.
+                self._faults[name] = f"the measure {name} failed: {first_line(error)}"
+                raise AuditorError(self._faults[name]) from error
+            finally:
+                self.seconds[name] = time.perf_counter() - started
         return self._lacks[name]
+
+    def try_measure(self, name: str) -> Lack | None:
+        """As `measure`, for what is shown but judged by nobody: a fault is something it lacks."""
+        try:
+            return self.measure(name)
+        except AuditorError as error:
+            return Lack(error.message)
 
     def _compute(self, name: str) -> Lack | None:
         module = measure.load(name)
@@ -191,8 +217,7 @@ def run_check(
         files = {name: session.files[name] for name in check.reads}
         count = _own(session, check, params, files, sink) if check.builtin else _foreign(session, check, params, files, sink)
     except Exception as error:  # noqa: BLE001  # whatever a check does, the others go on and the verdict says so
-        text = str(error).split("\n", 1)[0] or type(error).__name__
-        return Result(check.id, "failed", reason=text, seconds=time.perf_counter() - started)
+        return Result(check.id, "failed", reason=first_line(error), seconds=time.perf_counter() - started)
     return Result(check.id, "found", count, seconds=time.perf_counter() - started)
 
 
