@@ -9,11 +9,12 @@ READY  := $(VENV)/.ready
 UV     := $(shell command -v uv 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format docs bench clean
+.PHONY: help setup demo test lint check format docs bench clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
 	@echo "make lint   ruff, mypy and the generated docs   make docs   rewrite the generated docs"
+	@echo "make check  lint, then test                     make format let ruff correct what it can"
 	@echo "make bench  benchmarks against peers            make clean  remove what these made"
 
 setup: $(READY)
@@ -41,6 +42,8 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python docs/generate.py --check
+
+check: lint test
 
 format: $(READY)
 	$(BIN)/ruff check --fix .
