@@ -14,6 +14,7 @@ import json
 import shutil
 import tempfile
 import time
+import weakref
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -79,7 +80,6 @@ class Audit:
     summary: Summary
     checks: Mapping[str, Check]
     notes: tuple[str, ...]
-    _keep: Any = field(default=None, repr=False, compare=False)
 
     @property
     def findings(self) -> pa.Table:
@@ -150,8 +150,8 @@ def audit(
     """
     keep = None
     if out is None:
-        keep = tempfile.TemporaryDirectory(prefix="auditor-")
-        out = Path(keep.name) / "audit"
+        keep = Path(tempfile.mkdtemp(prefix="auditor-"))
+        out = keep / "audit"
     given = tuple(
         Source(
             Path(source), format, dict(mapping or {}),
@@ -170,8 +170,15 @@ def audit(
         settings=settings_module.load(Path(config)) if config else Settings(),
         **more,
     )
-    done = run(request)
-    return Audit(done.out, done.verdict, done.summary, done.checks, done.notes, keep)
+    try:
+        done = run(request)
+    except BaseException:
+        if keep:
+            shutil.rmtree(keep, ignore_errors=True)
+        raise
+    if keep:
+        weakref.finalize(done, shutil.rmtree, keep, ignore_errors=True)
+    return done
 
 
 def run(request: Request, progress: Callable[[str, int, int | None], None] = lambda _what, _done, _total: None) -> Audit:
@@ -203,7 +210,7 @@ def run(request: Request, progress: Callable[[str, int, int | None], None] = lam
         try:
             finding.create(con)
             results = _check_all(con, session, checks, request.settings, progress)
-            lacks = {name: session.measure(name) for name in SHOWN_MEASURES if name in binder.known}
+            lacks = {name: session.try_measure(name) for name in SHOWN_MEASURES if name in binder.known}
             verdict = _decide(con, checks, results, session, request, baseline)
             audience.redact(con, {one.id: one.header.title for one in checks})
             write_parquet_findings(con, made / "findings.parquet")
@@ -216,7 +223,9 @@ def run(request: Request, progress: Callable[[str, int, int | None], None] = lam
                 json_output.verdict(verdict, summary, inputs if request.audience == "internal" else [], request),
             )
             progress("writing the report", 0, None)
-            page = html_output.render(html_output.Page(verdict, summary, by_id, notes, session, con, audience, request.as_of))
+            names = tuple(source.path.name for source in request.sources)
+            shown = html_output.Page(verdict, summary, by_id, notes, session, con, audience, request.as_of, request.settings, names)
+            page = html_output.render(shown)
             write_text(made / "report.html", page)
         finally:
             con.close()

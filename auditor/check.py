@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import tomllib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -19,9 +19,8 @@ from auditor.sqlguard import inspect
 from auditor.tables import TABLES, Column, ddl
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
-
 
 
 Severity = Literal["info", "warning", "error"]
@@ -29,6 +28,7 @@ SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
 ParamValue = bool | int | float | str | list[str]
 # Columns of a check's result that are part of a finding; all others are evidence.
 FINDING_COLUMNS = ("item_id", "annotation_id", "annotator_id", "label", "score", "message")
+_Bound = TypeVar("_Bound")
 _OPEN, _CLOSE = "-- /// check", "-- ///"
 
 
@@ -74,7 +74,7 @@ class Check:
         id: its path under the checks folder without the suffix, such as "consistency/split_leak".
         header: what it says of itself.
         sql: the whole file, which is valid SQL.
-        reads: table or measure -> the columns that it uses.
+        reads: table or measure -> the columns that decide its findings (not those that it only hands through).
         columns: the names of its result's columns.
         builtin: it came with the package.
     """
@@ -188,8 +188,12 @@ def load(path: Path, folder: Path, binder: Binder, *, builtin: bool) -> Check:
             f"{where}: parameters of the SQL and of the header differ: {', '.join(odd)}",
             "declare each $name under [params]",
         )
-    reads, columns = _bind(sql, params, binder, where)
+    columns = _bind(lambda: binder.result_columns(sql, params), where)
     _verify_columns(header, columns, where)
+    # What is only handed through (an annotator's id, a piece of evidence) may be empty; what decides may not.
+    deciding = ", ".join(f'"{name}"' for name in dict.fromkeys([*_flat(header.key), "message"]))
+    needed = _bind(lambda: binder.columns_read(f"SELECT {deciding} FROM ({sql}\n)", params), where)
+    reads = {name: needed.get(name, frozenset()) for name in parsed.tables}
     unknown = [name for name in header.optional if not _known_column(name, binder)]
     if unknown:
         raise CheckFileError(f"{where}: optional names no column: {', '.join(unknown)}", "write table.column, or a table")
@@ -226,21 +230,22 @@ def _header(sql: str, where: str) -> Header:
         ) from error
 
 
-def _bind(
-    sql: str, params: Mapping[str, ParamValue], binder: Binder, where: str
-) -> tuple[dict[str, frozenset[str]], tuple[str, ...]]:
+def _bind(bind: Callable[[], _Bound], where: str) -> _Bound:
     import duckdb
 
     try:
-        return binder.columns_read(sql, params), binder.result_columns(sql, params)
+        return bind()
     except duckdb.Error as error:
         text = str(error).split("\n\n", 1)[0].replace("\n", " ")
         raise CheckFileError(f"{where}: {text}", "`auditor tables` lists the tables and their columns") from error
 
 
+def _flat(key: Sequence[str | list[str]]) -> list[str]:
+    return [name for part in key for name in ([part] if isinstance(part, str) else part)]
+
+
 def _verify_columns(header: Header, columns: tuple[str, ...], where: str) -> None:
-    flat = [name for part in header.key for name in ([part] if isinstance(part, str) else part)]
-    for name in [*flat, "message"]:
+    for name in [*_flat(header.key), "message"]:
         if name not in columns:
             raise CheckFileError(f"{where}: the result has no column {name!r}", "return `message` and every column of `key`")
     twice = sorted({name for name in columns if columns.count(name) > 1})

@@ -55,9 +55,9 @@ class Lack:
 
 
 def first_line(error: Exception) -> str:
-    """What an exception says, on one line.
+    r"""What an exception says, on one line.
 
-    >>> first_line(ValueError("no\\nyes")), first_line(KeyError())
+    >>> first_line(ValueError("no\nyes")), first_line(KeyError())
     ('no', 'KeyError')
     """
     return str(error).split("\n", 1)[0] or type(error).__name__

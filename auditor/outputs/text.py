@@ -84,10 +84,11 @@ def _found(audit: Audit, width: int) -> list[str]:
 
 def _line(decision: Decision, width: int) -> str:
     label = click.style(f"{decision.severity:<10}", fg=COLOURS[decision.severity])
-    where = decision.check_id
+    where = visible(decision.check_id)
     excused = decision.waived + decision.known
     extra = f" ({excused:,} accepted)" if excused else ""
-    title = shorten(f"{decision.findings:>7,} x {decision.title[0].lower()}{decision.title[1:]}{extra}", width - 11 - 38)
+    said = visible(decision.title)
+    title = shorten(f"{decision.findings:>7,} x {said[0].lower()}{said[1:]}{extra}", width - 11 - 38)
     return f"{label} {title:<{width - 11 - 38}} {where}"
 
 
