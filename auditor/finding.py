@@ -101,9 +101,8 @@ def add(
 
 
 def _count(con: duckdb.DuckDBPyConnection) -> int:
-    row = con.execute("SELECT count(*) FROM finding").fetchone()
-    assert row is not None
-    return int(row[0])
+    # fetchall, not fetchone: a result that is not read to its end keeps the connection busy
+    return int(con.execute("SELECT count(*) FROM finding").fetchall()[0][0])
 
 
 def _key_part(part: str | list[str]) -> str:

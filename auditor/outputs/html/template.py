@@ -1,0 +1,92 @@
+"""The page's frame: templates with autoescape on, and a content policy that names the page's own style and script by digest."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from auditor import content
+from auditor.outputs.escape import visible
+from auditor.outputs.html.findings import number
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+
+@cache
+def environment() -> Environment:
+    """Jinja over `reports/`: every value is escaped, an undefined one is an error."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    made = Environment(
+        loader=FileSystemLoader(content.folder("reports")),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=False,
+    )
+    made.filters |= {"number": number, "visible": visible, "percent": percent, "plural": plural, "px": px}
+    return made
+
+
+def render(name: str, **values: Any) -> str:
+    """One template as text."""
+    return environment().get_template(name).render(**values)
+
+
+def asset(name: str) -> str:
+    """The text of the style sheet or the script.
+
+    Raises:
+        ValueError: it holds "</", which would end its element early.
+    """
+    text = "\n" + (content.folder("reports") / name).read_text(encoding="utf-8").strip() + "\n"
+    if "</" in text:
+        raise ValueError(f"{name} holds '</'")
+    return text
+
+
+def digest(text: str) -> str:
+    """A source expression for a content security policy.
+
+    >>> digest("")
+    "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='"
+    """
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode('ascii')}'"
+
+
+def percent(share: float | None, digits: int = 0) -> str:
+    """A share (0..1) as people read it.
+
+    >>> percent(0.5), percent(0.004), percent(0), percent(0.999)
+    ('50 %', '< 1 %', '0 %', '> 99 %')
+    """
+    if share is None:
+        return "\N{EN DASH}"
+    text = f"{share * 100:.{digits}f}"
+    if digits == 0 and text == "0" and share > 0:
+        return "< 1 %"
+    if digits == 0 and text == "100" and share < 1:
+        return "> 99 %"
+    return f"{text} %"
+
+
+def plural(count: int, noun: str) -> str:
+    """A count with its noun.
+
+    >>> plural(1, "item"), plural(1200, "item")
+    ('1 item', '1,200 items')
+    """
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def px(value: float) -> str:
+    """A coordinate for SVG, without noise.
+
+    >>> px(12.0), px(1.25)
+    ('12', '1.2')
+    """
+    return f"{round(value, 1):.10g}"

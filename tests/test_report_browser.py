@@ -1,0 +1,216 @@
+"""The report in a real browser: nothing is asked of anybody, nothing fails, keys work, it fits a phone, and it can be read."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests import report_world as world
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.browser
+
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+WIDE, PHONE = {"width": 1280, "height": 800}, {"width": 360, "height": 740}
+# Contrast of text with what is behind it, as WCAG 2.2 reckons it; returns those below 4.5 (3 for large text).
+CONTRAST = """
+() => {
+  const parse = (text) => { const n = text.match(/[\\d.]+/g).map(Number); return [n[0], n[1], n[2], n.length > 3 ? n[3] : 1]; };
+  const light = ([r, g, b]) => [r, g, b].map((v) => { v /= 255; return v <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4; })
+    .reduce((sum, v, i) => sum + v * [.2126, .7152, .0722][i], 0);
+  const behind = (node) => { for (; node; node = node.parentElement) { const c = parse(getComputedStyle(node).backgroundColor); if (c[3] > .99) return c; }
+    return parse(getComputedStyle(document.body).backgroundColor); };
+  const low = [];
+  let seen = 0;
+  const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walk.nextNode()) {
+    const node = walk.currentNode.parentElement;
+    if (!walk.currentNode.data.trim() || node.closest("svg, script, style, .sr, option") || !node.checkVisibility()) continue;
+    const style = getComputedStyle(node), a = light(parse(style.color)), b = light(behind(node));
+    const ratio = (Math.max(a, b) + .05) / (Math.min(a, b) + .05), size = parseFloat(style.fontSize);
+    seen += 1;
+    if (ratio < (size >= 24 ? 3 : 4.5)) low.push([walk.currentNode.data.trim().slice(0, 30), ratio]);
+  }
+  return [seen, low];
+}
+"""
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    executable = shutil.which("chromium-headless-shell") or shutil.which("chromium")
+    if executable is None:
+        pytest.skip("no chromium-headless-shell or chromium is in PATH")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        made = playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
+        yield made
+        made.close()
+
+
+@pytest.fixture(scope="session")
+def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("reports")
+    checks = world.checks(folder / "checks")
+    votes = world.hostile_csv(folder / "votes.csv")
+    labels, media = world.boxes(folder, images=30, each=12)
+    return {
+        "hostile": world.audit(votes, folder / "hostile", checks).report,
+        "boxes": world.audit(labels, folder / "boxes", checks, media=media).report,
+        "public": world.audit(votes, folder / "public", checks, audience="public").report,
+    }
+
+
+class Watched:
+    """A page that remembers everything it should not do."""
+
+    def __init__(self, browser: Any, report: Path, **context: Any) -> None:
+        self.context = browser.new_context(offline=True, **context)
+        self.page = self.context.new_page()
+        self.faults: list[str] = []
+        self.page.on(
+            "console",
+            lambda message: self.faults.append(f"console: {message.text}") if message.type in {"error", "warning"} else None,
+        )
+        self.page.on("pageerror", lambda error: self.faults.append(f"error: {error}"))
+        self.page.on("dialog", lambda dialog: (self.faults.append("a dialog opened"), dialog.dismiss()))
+        self.page.on("request", self._request)
+        self.page.add_init_script(
+            "addEventListener('securitypolicyviolation', (e) => console.error('policy: ' + e.violatedDirective))"
+        )
+        self.page.goto(report.as_uri())
+
+    def _request(self, request: Any) -> None:
+        if not request.url.startswith(("file:", "data:")):
+            self.faults.append(f"request: {request.url}")
+
+    def __enter__(self) -> Any:
+        return self.page
+
+    def __exit__(self, kind: object, *_rest: object) -> None:
+        self.context.close()
+        if kind is None:
+            assert self.faults == []
+
+
+@pytest.mark.parametrize("name", ["hostile", "boxes", "public"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
+def test_opens_without_fault_and_fits(browser: Any, reports: dict[str, Path], name: str, scheme: str, size: dict[str, int]) -> None:
+    with Watched(browser, reports[name], color_scheme=scheme, viewport=size) as page:
+        page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+        assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
+        assert "owned" not in page.title()
+        assert page.locator("h1").inner_text() == ("Passed" if name == "boxes" else "Failed")
+        seen, low = page.evaluate(CONTRAST)
+        assert seen > 50
+        assert low == []
+
+
+def test_dark_is_dark_and_light_is_light(browser: Any, reports: dict[str, Path]) -> None:
+    shades = {}
+    for scheme in ("light", "dark"):
+        with Watched(browser, reports["boxes"], color_scheme=scheme, viewport=WIDE) as page:
+            shades[scheme] = page.evaluate("getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)")
+    assert min(shades["light"]) > 230
+    assert max(shades["dark"]) < 60
+
+
+def test_print_is_light_open_and_makes_a_pdf(browser: Any, reports: dict[str, Path]) -> None:
+    with Watched(browser, reports["boxes"], color_scheme="dark", viewport=WIDE) as page:
+        page.emulate_media(media="print", color_scheme="dark")
+        assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+        assert not page.locator("#explorer").is_visible()
+        page.evaluate("dispatchEvent(new Event('beforeprint'))")
+        assert page.evaluate("[...document.querySelectorAll('.check:not(.quiet)')].every((one) => one.open)")
+        page.evaluate("dispatchEvent(new Event('afterprint'))")
+        assert page.pdf(format="A4").startswith(b"%PDF-")
+
+
+def test_keys(browser: Any, reports: dict[str, Path]) -> None:
+    with Watched(browser, reports["hostile"], viewport=WIDE) as page:
+        focus = "document.activeElement.dataset.finding !== undefined ? [...document.querySelectorAll('[data-finding]')].indexOf(document.activeElement) : -1"
+        page.keyboard.press("j")
+        assert page.evaluate(focus) == 0
+        page.keyboard.press("j")
+        page.keyboard.press("j")
+        assert page.evaluate(focus) == 2
+        page.keyboard.press("k")
+        assert page.evaluate(focus) == 1
+        page.keyboard.press("/")
+        assert page.evaluate("document.activeElement.id") == "f-text"
+        page.keyboard.type("jk/?")  # typed, not obeyed
+        assert page.input_value("#f-text") == "jk/?"
+        page.keyboard.press("Escape")
+        assert page.evaluate("document.activeElement.id") != "f-text"
+        page.keyboard.press("?")
+        assert page.locator("#help").is_visible()
+        page.keyboard.press("Escape")
+        assert not page.locator("#help").is_visible()
+
+
+def test_skip_link_comes_first(browser: Any, reports: dict[str, Path]) -> None:
+    with Watched(browser, reports["boxes"], viewport=WIDE) as page:
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.className") == "skip"
+        assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") != "none"
+        page.keyboard.press("Enter")
+        assert page.evaluate("document.activeElement.id") == "main"
+
+
+def test_filter_sort_and_open(browser: Any, reports: dict[str, Path]) -> None:
+    with Watched(browser, reports["hostile"], viewport=WIDE) as page:
+        rows = page.locator("#f-table tbody tr")
+        assert rows.count() == 20
+        page.fill("#f-text", "somebody {{7*7}}")
+        kept = rows.count()
+        assert 0 < kept < 20
+        assert all("{{7*7}}" in text for text in rows.all_inner_texts())
+        page.fill("#f-text", "")
+        page.select_option("#f-severity", "error")
+        assert set(page.locator("#f-table .sev").all_inner_texts()) == {"error"}
+        page.select_option("#f-check", "stress/labels")
+        page.locator("#f-table th[data-sort=item] button").click()
+        items = page.locator("#f-table td[data-c=item]").all_inner_texts()
+        assert items[0].startswith("0 ")
+        page.locator("#f-table th[data-sort=item] button").click()
+        assert page.locator("#f-table td[data-c=item]").first.inner_text().startswith("9 ")
+        assert page.get_attribute("#f-table th[data-sort=item]", "aria-sort") == "descending"
+        rows.first.click()
+        assert page.evaluate("location.hash.length") == 18
+        assert page.evaluate("document.activeElement.checkVisibility()")
+
+
+def test_works_without_script(browser: Any, reports: dict[str, Path]) -> None:
+    with Watched(browser, reports["hostile"], viewport=WIDE, java_script_enabled=False) as page:
+        assert not page.locator("#explorer").is_visible()
+        check = page.locator("details.check").first
+        rows = check.locator("details.rows")
+        rows.locator("summary").first.click()
+        assert rows.locator("tbody tr").first.is_visible()
+
+
+def test_pictures_have_shapes_and_names(browser: Any, reports: dict[str, Path]) -> None:
+    with Watched(browser, reports["boxes"], viewport=WIDE) as page:
+        pictures = page.locator(".worst svg.picture")
+        assert pictures.count() >= 1
+        assert str(pictures.first.get_attribute("aria-label")).startswith("item ")
+        assert page.locator(".worst path.own").count() >= 1
+        shown = page.evaluate(
+            "[...document.querySelectorAll('.worst svg.picture')].map((one) => one.getBoundingClientRect().width)"
+        )
+        assert min(shown) > 100
