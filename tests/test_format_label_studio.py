@@ -310,3 +310,16 @@ def test_any_tasks_are_read_or_refused(tmp_path_factory: pytest.TempPathFactory,
     assert 0 <= label_studio.detect(path, path.read_bytes()) <= 1
     with contextlib.suppress(AuditorError):  # any other exception fails
         run(path, folder)
+
+
+def test_a_configuration_none_of_whose_labels_is_used_is_another_export_s(tmp_path):
+    (tmp_path / "label_config.xml").write_text(
+        '<View><Image name="image" value="$image"/><RectangleLabels name="q" toName="image"><Label value="parasite"/></RectangleLabels></View>'
+    )
+    theirs = one([result("rectanglelabels", "r", BOX | {"rectanglelabels": ["car"]}, **SIZE)])
+    tables, _ = run(write(tmp_path, theirs), tmp_path)
+    assert rows_of(tables, "ontology") == []
+    assert any("is another's" in note for note in tables.notes)
+    ours = one([result("rectanglelabels", "r", BOX | {"rectanglelabels": ["parasite"]}, **SIZE)])
+    tables, _ = run(write(tmp_path, ours), tmp_path / "2")
+    assert [row["label"] for row in rows_of(tables, "ontology")] == ["parasite"]

@@ -80,6 +80,7 @@ class Reader:
     people: dict[str, Row] = field(default_factory=dict)
     cancelled: int = 0
     unknown: Counter[str] = field(default_factory=Counter)
+    used: dict[str, set[str]] = field(default_factory=dict)
 
     def take(self, nth: int, task: Any) -> None:
         """Read one task; `nth` counts from 0. Raises InputError that names the task and the key."""
@@ -108,15 +109,29 @@ class Reader:
         for table, found, schema in tables:
             if found:
                 self.stage.add(table, pa.Table.from_pylist(found, schema=schema))
-        if self.config.ontology:
+        ontology = self._ontology()
+        if ontology:
             schema = pa.schema([("task", _T), ("label", _T), ("parent", _T), ("type", _T), ("exclusive", pa.bool_())])
-            self.stage.add("ontology", pa.Table.from_pylist(list(self.config.ontology), schema=schema))
+            self.stage.add("ontology", pa.Table.from_pylist(ontology, schema=schema))
         if self.cancelled:
             self.stage.note(f"{self.file.name}: {self.cancelled:,} cancelled completions were left out")
         for kind, count in sorted(self.unknown.items()):
             self.stage.note(f"{self.file.name}: {count:,} results of the type {kind[:60]!r} were not read")
 
+    def _ontology(self) -> list[Row]:
+        """The configuration's labels, of those tasks where it is this export's: a folder often holds several exports."""
+        offered: dict[str, set[str]] = {}
+        for row in self.config.ontology:
+            offered.setdefault(row["task"], set()).add(row["label"])
+        strange = {task for task, labels in offered.items() if self.used.get(task) and not self.used[task] & labels}
+        for task in sorted(strange):
+            self.stage.note(f"{self.file.name}: the configuration beside it is another's: none of its labels of {task!r} is used")
+        return [row for row in self.config.ontology if row["task"] not in strange]
+
     def _flush(self) -> None:
+        for row in self.annotations:
+            if row.get("label") is not None:
+                self.used.setdefault(row["task"], set()).add(row["label"])
         if self.annotations:
             self.stage.add("annotation", pa.Table.from_pylist(self.annotations, schema=_ANNOTATION))
             self.annotations = []

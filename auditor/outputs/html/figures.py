@@ -146,28 +146,25 @@ def _heat(page: Page, task: str, rows: list[tuple[Any, ...]], *, symmetric: bool
 
 def people(page: Page) -> list[People]:
     """Annotators by task: those of whom most is known to be wrong first."""
-    columns = _columns(page, "annotator_summary")
-    if not columns:
-        return []
-    wanted = {name: name for name in _PEOPLE if name in columns}
-    order = ", ".join(f"{name} NULLS LAST" for name in ("gold_accuracy", "majority_agreement") if name in columns)
+    # by the upper ends: whoever is surest to differ comes first, not whoever answered least
+    order = "agreement_high NULLS LAST, gold_high NULLS LAST, annotator_id"
     found = _rows(
         page,
         "annotator_summary",
-        f"SELECT task, annotator_id, {', '.join(wanted) or '1 AS one'}, count(*) OVER (PARTITION BY task) AS among FROM measure "
-        f"QUALIFY row_number() OVER (PARTITION BY task ORDER BY {order + ', ' if order else ''}annotator_id) <= {MAX_PEOPLE} "
-        f"ORDER BY among DESC, task, {order + ', ' if order else ''}annotator_id",
+        f"SELECT task, annotator_id, {', '.join(_PEOPLE)}, count(*) OVER (PARTITION BY task) AS among FROM measure "
+        f"QUALIFY row_number() OVER (PARTITION BY task ORDER BY {order}) <= {MAX_PEOPLE} ORDER BY among DESC, task, {order}",
     )
     by_task: dict[str, list[dict[str, Any]]] = {}
     among: dict[str, int] = {}
     for task, annotator_id, *values, total in found:
-        row = {name: finite(value) if isinstance(value, float) else value for name, value in zip(wanted, values, strict=False)}
+        row = {name: finite(value) if isinstance(value, float) else value for name, value in zip(_PEOPLE, values, strict=True)}
+        row |= {name: _label(page, row[name]) for name in ("slip_given", "slip_others")}
         row["who"] = seen(page.audience.text("annotator.annotator_id", annotator_id), 40)
         by_task.setdefault(task, []).append(row)
         among[task] = total
     tables = []
     for task, rows in list(by_task.items())[:MAX_PANELS]:
-        has = frozenset(name for name in wanted if any(row[name] is not None for row in rows))
+        has = frozenset(name for name in _PEOPLE if any(row[name] not in {None, ""} for row in rows))
         tables.append(People(seen(task, 60), has, tuple(rows), among[task] - len(rows)))
     return tables
 
@@ -181,8 +178,8 @@ _METRICS = {
 }
 # Columns of `annotator_summary` that the table can show.
 _PEOPLE = (
-    "annotations", "items", "majority_agreement", "majority_low", "majority_high", "majority_n",
-    "gold_accuracy", "gold_low", "gold_high", "gold_n", "median_seconds",
+    "annotations", "compared", "agreement", "agreement_low", "agreement_high", "agreement_q",
+    "gold_compared", "gold_agreement", "gold_low", "gold_high", "median_seconds", "slip_given", "slip_others", "slip_votes",
 )  # fmt: skip
 
 
@@ -190,7 +187,7 @@ def why_not(page: Page, name: str) -> str:
     """Why a measure is not there, and what would supply it; "" if it is, or if there is no such measure."""
     if name in page.session.measures or name not in page.session.binder.known:
         return ""
-    lack = page.session.measure(name)
+    lack = page.session.try_measure(name)
     if lack is None:
         return ""
     return f"{lack.reason} ({lack.supply})" if lack.supply else lack.reason
@@ -203,13 +200,6 @@ def finite(value: float | None) -> float | None:
 
 def _label(page: Page, label: str | None) -> str:
     return seen(page.audience.text("annotation.label", label), 40)
-
-
-def _columns(page: Page, name: str) -> frozenset[str]:
-    if name not in page.session.measures:
-        return frozenset()
-    described = page.con.execute("DESCRIBE SELECT * FROM read_parquet([?])", [str(page.session.measures[name])]).fetchall()
-    return frozenset(row[0] for row in described)
 
 
 def _rows(page: Page, name: str, query: str, **params: Any) -> list[tuple[Any, ...]]:
