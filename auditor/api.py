@@ -25,7 +25,7 @@ from auditor import settings as settings_module
 from auditor.audience import Audience, AudienceName
 from auditor.engines import duckdb as engine
 from auditor.errors import UsageError
-from auditor.files import write_text
+from auditor.files import sha256_file, write_text
 from auditor.outputs import csv as csv_output
 from auditor.outputs import html as html_output
 from auditor.outputs import json as json_output
@@ -211,16 +211,22 @@ def run(request: Request, progress: Callable[[str, int, int | None], None] = lam
             finding.create(con)
             results = _check_all(con, session, checks, request.settings, progress)
             lacks = {name: session.try_measure(name) for name in SHOWN_MEASURES if name in binder.known}
-            verdict = _decide(con, checks, results, session, request, baseline)
+            verdict = audience.verdict(_decide(con, checks, results, session, request, baseline))
             audience.redact(con, {one.id: one.header.title for one in checks})
             write_parquet_findings(con, made / "findings.parquet")
             csv_output.write(con, made / "findings.csv")
-            summary = summarise(session, con, lacks)
+            summary = audience.summary(summarise(session, con, lacks))
             notes = (*tables.notes, *opened.notes, *verdict.notes)
             by_id = {one.id: one for one in checks}
             write_text(
                 made / "verdict.json",
-                json_output.verdict(verdict, summary, inputs if request.audience == "internal" else [], request),
+                json_output.verdict(
+                    verdict,
+                    summary,
+                    inputs if request.audience == "internal" else [],
+                    request,
+                    sha256_file(made / "findings.parquet"),
+                ),
             )
             progress("writing the report", 0, None)
             names = tuple(source.path.name for source in request.sources)

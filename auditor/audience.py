@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -11,6 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import duckdb
+
+    from auditor.gate import Verdict
+    from auditor.summary import Summary
 
 AudienceName = Literal["internal", "public"]
 
@@ -39,6 +43,31 @@ class Audience:
     def text(self, field: str, value: str | None) -> str | None:
         """The value, or its pseudonym where the field may not be shown."""
         return value if value is None or self.shows(field) else pseudonym(self.key, value)
+
+    def summary(self, summary: Summary) -> Summary:
+        """The figures, with pseudonyms for labels that may not be shown."""
+        confusion = tuple(
+            dataclasses.replace(
+                one,
+                label_a=self.text("annotation.label", one.label_a) or "",
+                label_b=self.text("annotation.label", one.label_b) or "",
+            )
+            for one in summary.confusion
+        )
+        return dataclasses.replace(summary, confusion=confusion)
+
+    def verdict(self, verdict: Verdict) -> Verdict:
+        """The verdict; what an engine says of a check that failed may quote the data, so the public does not read it."""
+        if self.name == "internal":
+            return verdict
+        decisions = tuple(
+            dataclasses.replace(one, reason="failed") if one.outcome == "failed" else one for one in verdict.decisions
+        )
+        failed = [one.check_id for one in decisions if one.outcome == "failed"]
+        reasons = tuple(
+            next((f"{name} failed" for name in failed if reason.startswith(f"{name} ")), reason) for reason in verdict.reasons
+        )
+        return dataclasses.replace(verdict, decisions=decisions, reasons=reasons, notes=())
 
     def redact(self, con: duckdb.DuckDBPyConnection, titles: Mapping[str, str]) -> None:
         """Redact the table `finding`: a message written from the data gives way to the check's title, evidence to nothing."""

@@ -92,6 +92,7 @@ def test_own_checks_work_the_same_day_and_fail_the_gate(run, tmp_path, own):
     verdict = json.loads((tmp_path / "audit" / "verdict.json").read_text())
     assert verdict["result"] == "failed"
     assert verdict["checks"][0]["findings"] == len(rows)
+    assert verdict["findings_sha256"] == sha256_file(tmp_path / "audit" / "findings.parquet")
     assert verdict["inputs"][0]["sha256"] == sha256_file(tmp_path / "answer.csv")
 
 
@@ -354,3 +355,14 @@ def test_checks_are_listed_explained_and_tested(run, own):
     for part in ("why", "fix", "wrong when", "slack_px", "SELECT"):
         assert part in explained
     assert json.loads(run("checks", "--json").stdout)[0]["id"]
+
+
+def test_what_an_engine_quotes_of_the_data_does_not_reach_the_public(run, tmp_path, own):
+    (own / "mine" / "cat.sql").write_text(OWN_SQL.replace("len(item_id)", "CAST(label AS INTEGER)"))
+    path = tmp_path / "answer.csv"
+    path.write_text("item_id,annotator_id,label\ni,p1,cat\ni,p2,CANARY-LABEL\n")
+    done = run("audit", path, "--checks", own, "--only", "mine", "--for", "public")
+    assert done.exit_code == 4, done.output
+    for blob in [done.output.encode(), *(file.read_bytes() for file in (tmp_path / "audit").iterdir())]:
+        assert b"CANARY" not in blob
+        assert b"Could not convert" not in blob

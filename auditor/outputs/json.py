@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 FORMAT = "label-auditor/verdict/1"
 
 
-def verdict(verdict: Verdict, summary: Summary, inputs: list[dict[str, Any]], request: Request) -> str:
+def verdict(verdict: Verdict, summary: Summary, inputs: list[dict[str, Any]], request: Request, findings_sha256: str) -> str:
     """The verdict as JSON text, keys in a fixed order."""
     body = {
         "format": FORMAT,
@@ -27,8 +27,9 @@ def verdict(verdict: Verdict, summary: Summary, inputs: list[dict[str, Any]], re
         "as_of": request.as_of.isoformat(),
         "audience": request.audience,
         "inputs": inputs,
-        "settings": request.settings.model_dump(mode="json", exclude_defaults=True),
+        "settings": request.settings.model_dump(mode="json", exclude_defaults=True) if request.audience == "internal" else {},
         "summary": dataclasses.asdict(summary),
+        "findings_sha256": findings_sha256,
         "notes": list(verdict.notes),
         "checks": [dataclasses.asdict(decision) for decision in verdict.decisions],
     }
