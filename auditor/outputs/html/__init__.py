@@ -90,7 +90,7 @@ def render(page: Page) -> str:
     decisions = overview.ordered(page.verdict.decisions)
     blocking = frozenset(one.check_id for one in decisions if one.status in {"failed", "incomplete"})
     found = findings.cards(page.con)
-    first = findings.worst(found, blocking)
+    first = findings.worst(found, [one.check_id for one in decisions], blocking)
     material = cards.gather(page, found, first)
     rows, linked = _fitting(page)
     parts = [_part(page, one, material.cards, rows.get(one.check_id, [])) for one in decisions]

@@ -11,7 +11,7 @@ from auditor.check import SEVERITIES
 from auditor.outputs.escape import shorten, visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from duckdb import DuckDBPyConnection as Connection
 
@@ -103,19 +103,21 @@ def cards(con: Connection) -> list[Card]:
     return [_card(*values) for values in found]
 
 
-def worst(found: Iterable[Card], blocking: frozenset[str]) -> list[Card]:
+def worst(found: Iterable[Card], order: Sequence[str], blocking: frozenset[str]) -> list[Card]:
     """Five findings for the first screen: of each check its worst, then its second, checks that block first.
 
     Args:
         found: cards, worst first.
+        order: ids of checks, the most urgent first.
         blocking: the checks that made the gate fail.
     """
+    rank = {check_id: place for place, check_id in enumerate(order)}
     seen: dict[str, int] = {}
     ranked = []
     for nth, card in enumerate(found):
         turn = seen[card.check_id] = seen.get(card.check_id, -1) + 1
         severity = SEVERITIES.index(card.severity) if card.severity in SEVERITIES else len(SEVERITIES)
-        ranked.append((severity, card.check_id not in blocking, turn, nth, card))
+        ranked.append((severity, card.check_id not in blocking, turn, rank.get(card.check_id, len(rank)), nth, card))
     return [entry[-1] for entry in sorted(ranked, key=lambda entry: entry[:-1])[:WORST]]
 
 
@@ -142,12 +144,17 @@ def number(value: Any) -> str:
 
 
 def seen(value: str | None, width: int) -> str:
-    r"""A text as it may be shown: cut, and with every sign that cannot be seen written out.
+    r"""A text as it may be shown: cut, and with every sign that cannot be seen written out, spaces at its ends too.
 
-    >>> seen("a\u202eb", 20), seen(None, 20)
-    ('a\\u202eb', '')
+    >>> seen("a\u202eb", 20), seen("cat ", 20), seen(None, 20)
+    ('a\\u202eb', 'cat␣', '')
     """
-    return "" if value is None else shorten(visible(value), width)
+    if value is None:
+        return ""
+    inner = value.strip(" ")
+    before = len(value) - len(value.lstrip(" "))
+    behind = len(value) - len(inner) - before if inner else 0
+    return shorten(visible("␣" * before + inner + "␣" * behind), width)
 
 
 def _row(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from auditor.outputs.escape import visible
 from auditor.outputs.html.findings import seen
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def excerpt(text: str, start: int, length: int, marked: Sequence[tuple[int, int]
     pieces = []
     for left, right in pairwise(edges):
         inside = any(first - start <= left and right <= last - start for first, last in marked)
-        pieces.append((seen(" ".join(text[left:right].replace("\r", "").split("\n")), WINDOW * 10), inside))
+        pieces.append((visible(" ".join(text[left:right].replace("\r", "").split("\n"))), inside))
     return Excerpt(tuple(pieces), start > 0, start + len(text) < length)
 
 
