@@ -243,3 +243,14 @@ def test_templates_trust_no_value(root: Path) -> None:
 
 def test_labels_that_differ_by_a_space_look_different() -> None:
     assert len({findings.seen(label, 40).strip() for label in ("7", "7 ", " 7", "7\u200b")}) == 4
+
+
+def test_passed_does_not_hide_what_does_not_block(tmp_path: Path) -> None:
+    from auditor.settings import Override, Settings
+
+    settings = Settings(checks={"stress/labels": Override(severity="warning")})
+    source = world.hostile_csv(tmp_path / "votes.csv")
+    page = world.audit(source, tmp_path / "audit", world.checks(tmp_path / "checks"), settings=settings).report
+    text = " ".join("".join(Reader(page.read_text(encoding="utf-8")).text).split())
+    assert "1 found more than its tolerance accepts, at a severity that does not block." in text
+    assert "none found more" not in text
