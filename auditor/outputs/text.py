@@ -24,13 +24,14 @@ COLOURS = {
     "warning": "yellow",
     "info": "blue",
 }
-MAX_CHECKS = 9
+MAX_CHECKS = 8
 
 
 def summary(audit: Audit, width: int = 110) -> str:
     """At most twenty lines: the verdict, what ran, what was found, what to do next."""
     lines = [_headline(audit), *_coverage(audit), *_incomplete(audit)]
     lines += _found(audit, width)
+    lines += _confused(audit)
     lines += [f"{'note':<10} {shorten(visible(note), width - 11)}" for note in audit.notes[:4]]
     lines.append(_next(audit))
     return "\n".join(lines)
@@ -80,6 +81,14 @@ def _found(audit: Audit, width: int) -> list[str]:
         rest = found[MAX_CHECKS:]
         lines.append(f"{'':<10} and {sum(decision.findings for decision in rest):,} findings of {len(rest)} more checks")
     return lines or [f"{'':<10} nothing found"]
+
+
+def _confused(audit: Audit) -> list[str]:
+    if not audit.summary.confusion:
+        return []
+    top = audit.summary.confusion[0]
+    pair = f"{shorten(visible(top.label_a), 24)} and {shorten(visible(top.label_b), 24)}"
+    return [f"{'confused':<10} {pair}: {_count(top.pairs, 'pair')} of answers, {top.share:.0%} of all that differ"]
 
 
 def _line(decision: Decision, width: int) -> str:
