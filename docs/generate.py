@@ -60,8 +60,8 @@ def tables() -> str:
     rules = policy.load(content.folder("policies") / "fields.toml")
     parts = [NOTE + "# Tables and measures\n"]
     parts.append(
-        "Pixel coordinates are continuous with (0, 0) at the top left corner, w = xmax - xmin. Character offsets count code points, end "
-        "exclusive. Times of the clock are UTC. A missing answer is NULL, never a category.\n"
+        "Pixel coordinates are continuous with (0, 0) at the top left corner, w = xmax - xmin. Character offsets count code "
+        "points, end exclusive. Times of the clock are UTC. A missing answer is NULL, never a category.\n"
     )
     for name, table in TABLES.items():
         parts.append(f"## {name}\n\n{table.meaning.capitalize()}. Key: {', '.join(table.key)}.\n")

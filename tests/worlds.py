@@ -40,7 +40,9 @@ def _arrow(rows: list[dict]) -> pa.Table:
     for name in names:
         values = [row.get(name) for row in rows]
         if name == "attributes":
-            columns[name] = pa.array([list(value.items()) if value else None for value in values], pa.map_(pa.string(), pa.string()))
+            columns[name] = pa.array(
+                [list(value.items()) if value else None for value in values], pa.map_(pa.string(), pa.string())
+            )
         else:
             columns[name] = pa.array(values)
     return pa.table(columns)
