@@ -5,7 +5,7 @@ from auditor.tables import Column
 MEANING = "how often each label is used, per task, source and split"
 SOURCE = "counts"
 KEY = ("task", "source", "split", "label")
-OPTIONAL = ("item.split", "item.item_id")
+OPTIONAL = ("item",)
 COLUMNS = {
     "task": Column("VARCHAR", "the question asked"),
     "source": Column("VARCHAR", "human | model | rule | synthetic | gold"),
@@ -22,6 +22,7 @@ WITH used AS (
   WHERE label IS NOT NULL
   GROUP BY ALL
 )
-SELECT task, source, split, label, annotations, items, annotations / sum(annotations) OVER (PARTITION BY task, source, split) AS share
+SELECT task, source, split, label, annotations, items,
+       annotations / sum(annotations) OVER (PARTITION BY task, source, split) AS share
 FROM used
 """

@@ -1,0 +1,58 @@
+"""Rates and means of groups against the rest, clustered by annotator or by item; what `group_rate` and `group_value` share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from auditor.measures._stats import benjamini_hochberg, clustered, difference
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+# An attribute with more values than this is a name or a number, not a grouping.
+MAX_VALUES = 50
+MOMENTS = ("m", "n", "x", "nn", "xn", "xx")
+# Attributes in a person's or an item's map, as rows (cluster, key, value) of `attribute`.
+ATTRIBUTES = f"""
+  SELECT * FROM (
+    SELECT cluster, unnest(map_entries(attributes), recursive := true) FROM described WHERE cardinality(attributes) > 0
+  ) WHERE value IS NOT NULL
+  QUALIFY dense_rank() OVER (PARTITION BY key ORDER BY value DESC)
+          + dense_rank() OVER (PARTITION BY key ORDER BY value) <= {MAX_VALUES + 1}
+"""
+
+
+def compare(table: pa.Table, family: tuple[str, ...], effect: str) -> dict[str, np.ndarray]:
+    """Compare each group with the rest of its attribute.
+
+    Args:
+        table: sums over the clusters of the group (`MOMENTS`) and of all clusters with the attribute (the same, with `all_`).
+        family: columns whose equal values make one family of tests.
+        effect: "h" for Cohen's h of two shares, "d" for a difference over the standard deviation between the clusters.
+
+    Returns:
+        rate, rest, difference, low, high, effect, p, q, each of shape (rows,); NaN where a group or the rest
+        has fewer than 2 clusters.
+    """
+    group = [np.asarray(table[name].to_numpy(), dtype=np.float64) for name in MOMENTS]
+    everyone = [np.asarray(table[f"all_{name}"].to_numpy(), dtype=np.float64) for name in MOMENTS]
+    rest = [whole - part for whole, part in zip(everyone, group, strict=True)]
+    rate, variance = clustered(*group)
+    other, other_variance = clustered(*rest)
+    gap, low, high, p = difference((rate, variance, group[0]), (other, other_variance, rest[0]))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        if effect == "h":
+            size = 2 * np.arcsin(np.sqrt(np.clip(rate, 0, 1))) - 2 * np.arcsin(np.sqrt(np.clip(other, 0, 1)))
+        else:
+            spread = np.sqrt((variance * group[0] ** 2 + other_variance * rest[0] ** 2) / everyone[0])
+            size = gap / spread
+    q = np.full(len(p), np.nan)
+    codes = np.zeros(len(p), np.int64)
+    for name in family:
+        index = table[name].combine_chunks().dictionary_encode().indices.to_numpy() if table.num_rows else codes
+        codes = codes * (int(index.max(initial=0)) + 1) + index
+    for code in np.unique(codes):
+        q[codes == code] = benjamini_hochberg(p[codes == code])
+    return {"rate": rate, "rest": other, "difference": gap, "low": low, "high": high, "effect": size, "p": p, "q": q}

@@ -1,0 +1,30 @@
+-- /// check
+-- title      = "A model's numbers are no probabilities"
+-- why        = "Scores of label quality are computed from them; rows that hold no probabilities are left out there or brought to sum 1."
+-- fix        = "Write probabilities (softmax), one for each class, in the order of the classes; look for logits, log-probabilities or a class list of another model."
+-- wrong_when = "The classes are not exclusive and each has its own probability: these are not supported as predictions yet."
+-- severity   = "error"
+-- tolerance  = 0
+-- unit       = "item"
+-- scope      = "item"
+-- key        = ["item_id", "task", "model"]
+-- source     = "axioms of probability"
+-- optional   = ["model"]
+-- [params]
+-- slack = { value = 0.02, help = "how far the sum may be from 1: half-precision numbers of many classes lose some" }
+-- ///
+WITH told AS (
+  SELECT p.item_id, p.task, p.model, len(p.probs) AS n, len(m.classes) AS classes, list_sum(p.probs) AS total, list_min(p.probs) AS low, list_max(p.probs) AS high,
+         list_count(p.probs) AS given
+  FROM prediction AS p LEFT JOIN model AS m ON m.model = p.model AND m.task = p.task
+), judged AS (
+  SELECT *, CASE
+    WHEN coalesce(n, 0) = 0 THEN 'there are no numbers'
+    WHEN n <> classes THEN format('there are {} numbers for {} classes', n, classes)
+    WHEN given < n OR NOT isfinite(total) THEN 'a number is missing, not a number, or infinite'
+    WHEN low < 0 OR high > 1 + $slack THEN format('the numbers reach from {:.3g} to {:.3g}', low, high)
+    WHEN abs(total - 1) > $slack THEN format('the {} numbers sum to {:.3f}', n, total)
+  END AS message
+  FROM told
+)
+SELECT item_id, task, model, n, classes, total, message FROM judged WHERE message IS NOT NULL
