@@ -62,7 +62,9 @@ def test_crowds_have_no_fault_of_schema(name, shared_data, tmp_path):
     said = ask(Source(folder / "answer.csv", mapping=mapping, gold=folder / "truth.csv"), tmp_path)
     assert "failed" not in said.outcome.values(), said.reason
     assert said.found("error") == {}
-    assert said.found("warning") == {}
+    # What people said is judged by other checks; of the schema nothing is wrong.
+    judged = {"consistency/gold_mismatch", "outlier/low_agreement", "outlier/straight_line", "bias/annotator_label_shift"}
+    assert set(said.found("warning")) <= judged
 
 
 def test_speech_texts_of_odd_length_are_few(shared_data, tmp_path):

@@ -134,7 +134,7 @@ def _biased(planter: Planter) -> None:
     for vote in planter.world.of_annotator(BIASED):
         if vote.label == "7" and planter.rng.random() < BIASED_SHARE:
             planter.misread(vote, "1")
-    planter.note("calls many sevens ones", "bias/annotator_label_bias", [[BIASED]])
+    planter.note("calls many sevens ones", "bias/annotator_label_shift", [[BIASED]])
 
 
 def _copied(planter: Planter) -> None:
