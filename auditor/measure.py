@@ -8,6 +8,7 @@ A measure module has:
   "table" or "table.column" that must hold something.
 - ``OPTIONAL``: "table.column" that may be empty (SQL measures find what they read themselves).
 - ``ANY_OF``: groups of optional columns of which one each must hold something, or the measure is lacking.
+- ``SORTED = True`` where its rows come in the order of ``KEY``, in batches of whole row groups, and need no sort.
 - ``MEDIA = True`` where it reads pixels or sound.
 
 A measure computes numbers and knows no threshold, severity or message.

@@ -51,6 +51,7 @@ class Table:
     supply: str = ""
 
 
+ROW_GROUP = 122_880  # rows
 _ATTRIBUTES = Column("MAP(VARCHAR, VARCHAR)", "anything else the source says of it, by name")
 _PEOPLE = "map a column to annotator_id"
 _MEDIA = "give --media FOLDER"
@@ -230,15 +231,16 @@ def select_typed(relation: str, present: set[str], columns: Mapping[str, Column]
 def write_parquet(con: duckdb.DuckDBPyConnection, query: str, key: tuple[str, ...], path: Path) -> None:
     """Write a query's rows to `path` as Parquet, ordered by their unique key, all or nothing.
 
-    The bytes depend on the rows alone, not on threads or on the order they came in (`key` must be unique).
+    The bytes depend on the rows alone, not on threads or on the order they came in (`key` must be unique; empty where the rows
+    come in a fixed order, as from one Arrow stream).
     """
     from auditor.files import replacing
 
-    order = ", ".join(f'"{column}"' for column in key)
+    order = f" ORDER BY {', '.join(quoted(column) for column in key)}" if key else ""
     with replacing(path) as temporary:
         con.execute(
-            f"COPY ({query} ORDER BY {order}) TO {literal(str(temporary))} "
-            "(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 122880, USE_TMP_FILE false)"
+            f"COPY ({query}{order}) TO {literal(str(temporary))} "
+            f"(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE {ROW_GROUP}, USE_TMP_FILE false)"
         )
 
 

@@ -229,7 +229,7 @@ def test_batches_cut_anywhere_give_the_same_votes(tmp_path, monkeypatch):
     rng = np.random.default_rng(3)
     rows = measured.votes([(f"{i:03d}", p, str(rng.integers(3))) for i in range(150) for p in range(int(rng.integers(1, 6)))])
     whole = measured.table(measured.of_rows(tmp_path / "a", annotation=rows), "vote")
-    monkeypatch.setattr(vote, "_BATCH", 7)
+    monkeypatch.setattr(vote, "BATCH", 7)
     assert measured.table(measured.of_rows(tmp_path / "b", annotation=rows), "vote") == whole
 
 

@@ -49,6 +49,8 @@ COLUMNS = {
     "seconds_z": Column("DOUBLE", "robust z of the log of median_seconds among the annotators; NULL for fewer than 3"),
     "longest_run": Column("BIGINT", "longest run of one label; NULL where time does not order the votes"),
     "run_label": Column("VARCHAR", "its label"),
+    "run_compared": Column("BIGINT", "votes of the run on items where the others have a majority"),
+    "run_agreement": Column("DOUBLE", "share of these for that majority; NULL where nothing compares", "0..1"),
     "run_chance": Column("DOUBLE", "upper bound of the probability of such a run for one who labels like the others", "0..1"),
     "entropy": Column("DOUBLE", "entropy of the labels given", "bits"),
     "slip_given": Column("VARCHAR", "commonest disagreement with the majority of the others: label given"),
@@ -78,11 +80,13 @@ WITH base AS (
   SELECT task, median(ln(median_seconds)) AS centre, mad(ln(median_seconds)) AS deviation, count(median_seconds) AS people
   FROM base WHERE timed > 0 GROUP BY task
 )
-SELECT t.task, a.text AS annotator_id, annotations, items, coalesce(compared, 0) AS compared, coalesce(agreed, 0) AS agreed,
-       coalesce(gold_compared, 0) AS gold_compared, coalesce(gold_agreed, 0) AS gold_agreed, median_seconds, timed,
-       exp(centre) AS peer_seconds,
+SELECT t.task, a.text AS annotator_id, annotations, items, coalesce(held.compared, 0) AS compared,
+       coalesce(held.agreed, 0) AS agreed, coalesce(gold_compared, 0) AS gold_compared,
+       coalesce(gold_agreed, 0) AS gold_agreed, median_seconds, timed, exp(centre) AS peer_seconds,
        if(people >= 3, (ln(median_seconds) - centre) / greatest(1.4826 * deviation, 0.05), NULL) AS seconds_z,
-       r.run AS longest_run, rl.text AS run_label, r.chance AS run_chance, entropy,
+       r.run AS longest_run, rl.text AS run_label,
+       if(t.numeric, NULL, r.compared) AS run_compared,
+       if(t.numeric OR r.compared = 0, NULL, r.agreed / r.compared) AS run_agreement, r.chance AS run_chance, entropy,
        sg.text AS slip_given, so.text AS slip_others, slip.votes AS slip_votes
 FROM base JOIN vote_task AS t ON t.task_code = base.task AND (t.exclusive OR t.numeric)
 JOIN vote_code AS a ON a.kind = 'annotator' AND a.code = base.annotator

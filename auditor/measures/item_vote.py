@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from auditor.measures._tally import tally
-from auditor.measures.vote import column, units, whole_items
+from auditor.measures.vote import BATCH, ahead, column, units, whole_items
 from auditor.tables import Column
 
 if TYPE_CHECKING:
@@ -54,10 +54,8 @@ def compute(inputs: Inputs) -> pa.RecordBatchReader:
     con = inputs.con.cursor()
     query = "SELECT item, task, label, several FROM vote WHERE first"  # stored in the order of items
     none = np.empty(0, np.int64)
-    parts = [_counted(none, none, none, none.astype(np.bool_))]
-    for rows in whole_items(con.sql(query).to_arrow_reader(1 << 20)):
-        item, task, label = (column(rows, name) for name in ("item", "task", "label"))
-        parts.append(_counted(item, task, label, rows["several"].to_numpy(zero_copy_only=False).astype(np.bool_)))
+    empty = _counted(none, none, none, none.astype(np.bool_))
+    parts = [empty, *ahead(_count, whole_items(con.sql(query).to_arrow_reader(BATCH)))]
     con.register("tallied", pa.concat_tables(parts))
     return con.sql(
         "SELECT item, task_code, item_id, t.text AS task, annotators, coalesce(votes, 0) AS votes, coalesce(labels, 0) AS labels, "
@@ -65,6 +63,11 @@ def compute(inputs: Inputs) -> pa.RecordBatchReader:
         "JOIN vote_item USING (item) JOIN vote_code AS t ON t.kind = 'task' AND t.code = task_code "
         "LEFT JOIN vote_code AS l ON l.kind = 'label' AND l.code = top_code"
     ).to_arrow_reader(1 << 17)
+
+
+def _count(rows: pa.RecordBatch) -> pa.Table:
+    item, task, label = (column(rows, name) for name in ("item", "task", "label"))
+    return _counted(item, task, label, rows["several"].to_numpy(zero_copy_only=False).astype(np.bool_))
 
 
 def _counted(item: Ints, task: Ints, label: Ints, several: npt.NDArray[np.bool_]) -> pa.Table:

@@ -17,19 +17,24 @@ WITH RECURSIVE above AS (
   UNION
   SELECT above.task, above.label, o.parent FROM above JOIN ontology AS o ON o.task = above.task AND o.label = above.parent
   WHERE o.parent IS NOT NULL
+), suspect AS MATERIALIZED (
+  -- of people's answers only those to items on which somebody gave two need a second look: one in thousands
+  SELECT item_id FROM vote_item SEMI JOIN (SELECT item FROM vote WHERE several) AS s USING (item)
 ), coded AS (
   -- an answer without a name may come from anybody, except in gold; integers pass through the group-by, text only for the few it leaves
   SELECT hash(item_id, task, source, annotator_id, parent_id, frame) AS code, hash(label) AS answer
   FROM annotation
   WHERE type = 'class' AND label IS NOT NULL AND (annotator_id IS NOT NULL OR source = 'gold')
     AND task IN (SELECT task FROM ontology WHERE exclusive)
+    AND (source <> 'human' OR item_id IN (SELECT item_id FROM suspect))
 ), torn AS MATERIALIZED (
   SELECT code FROM coded GROUP BY code HAVING min(answer) <> max(answer)
 ), said AS MATERIALIZED (
   SELECT item_id, annotation_id, task, source, annotator_id, parent_id, frame, label,
          hash(item_id, task, source, annotator_id, parent_id, frame) AS code
   FROM annotation
-  WHERE type = 'class' AND label IS NOT NULL AND hash(item_id, task, source, annotator_id, parent_id, frame) IN (SELECT code FROM torn)
+  WHERE type = 'class' AND label IS NOT NULL AND (source <> 'human' OR item_id IN (SELECT item_id FROM suspect))
+    AND hash(item_id, task, source, annotator_id, parent_id, frame) IN (SELECT code FROM torn)
 ), pair AS (
   SELECT a.item_id, a.task, a.source, a.annotator_id, a.parent_id, a.frame, a.annotation_id, a.label, b.label AS other_label
   FROM said AS a JOIN said AS b

@@ -14,7 +14,7 @@
 -- pool_share = { value = 0.5, help = "share of unlabelled items (0..1) above which they count as a pool and become one finding" }
 -- ///
 WITH said AS (
-  SELECT DISTINCT item_id FROM annotation WHERE source IN ('human', 'gold')
+  SELECT item_id FROM annotation WHERE source IN ('human', 'gold')
 ), bare AS (
   SELECT item_id, split, count(*) OVER () AS unlabelled FROM item ANTI JOIN said USING (item_id)
 ), every AS (

@@ -43,6 +43,12 @@ class Planter:
         self.world.touched |= names
         return taken
 
+    def keep(self, item_ids: Iterable[str]) -> None:
+        """Items that later faults leave alone, since theirs would undo this one."""
+        kept = set(item_ids)
+        self._free = [item for item in self._free if item.item_id not in kept]
+        self.used |= kept
+
     def note(self, what: str, check: str, instances: Iterable[Iterable[str]]) -> None:
         """Record a fault and the ids by which a finding can name each of its instances."""
         fault = Fault(what, check, tuple(frozenset(instance) for instance in instances))
@@ -134,7 +140,7 @@ def _biased(planter: Planter) -> None:
     for vote in planter.world.of_annotator(BIASED):
         if vote.label == "7" and planter.rng.random() < BIASED_SHARE:
             planter.misread(vote, "1")
-    planter.note("calls many sevens ones", "bias/annotator_label_shift", [[BIASED]])
+    planter.note("calls many sevens ones", "bias/annotator_confusion", [[BIASED]])
 
 
 def _copied(planter: Planter) -> None:
@@ -155,7 +161,9 @@ def _straight(planter: Planter) -> None:
     """The last answers of the day are all the same."""
     votes = planter.world.of_annotator(STRAIGHT)
     clock = votes[-1].created_at
-    for vote in [vote for vote in votes if vote.item_id not in planter.used][-RUN:]:
+    last = [vote for vote in votes if vote.item_id not in planter.used][-RUN:]
+    planter.keep(vote.item_id for vote in last)
+    for vote in last:
         clock += dt.timedelta(seconds=float(vote.seconds) + PAUSE_SECONDS)
         vote.created_at = clock
         if vote.label != "0":
@@ -174,7 +182,7 @@ def _labels(planter: Planter) -> None:
     for item in seen:
         for vote in world.of_item(item.item_id):
             planter.misread(vote, "3")
-    planter.note("the camera's eights are called threes", "bias/label_rate_by_group", [["3", "8"]])
+    planter.note("the camera's eights are called threes", "bias/label_by_group_given_prediction", [["3"]])
     torn = planter.take(30)
     for item in torn:
         others = [label for label in CLASSES if label != item.truth]
