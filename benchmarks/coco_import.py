@@ -54,4 +54,4 @@ def peer(path: Path) -> None:
 if __name__ == "__main__":
     if sys.argv[1] == "ours":
         as_base_install()
-    {"ours": ours, "peer": peer}[sys.argv[1]](Path(sys.argv[2]))
+    {"generate": generate, "ours": ours, "peer": peer}[sys.argv[1]](Path(sys.argv[2]))

@@ -26,7 +26,7 @@ class Figure:
 
 
 def once(arguments: list[str]) -> Figure:
-    """Run a Python command once."""
+    """Run a Python command once. A child's peak counts from its parent's size at the start: this process stays small."""
     started = time.perf_counter()
     process = subprocess.Popen([sys.executable, *arguments], stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)

@@ -19,7 +19,7 @@ from duckdb.func import ARROW, SPECIAL
 
 from auditor.errors import InputError
 from auditor.formats import coco_media, jsonscan, rle, strictjson
-from auditor.formats.coco_sql import ANNOTATION, IMAGE, ITEM, NAMES, VERIFY
+from auditor.formats.coco_sql import ANNOTATION, IMAGE, ITEM, NAMES, PARSED
 from auditor.tables import literal
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def read(source: Source, stage: Stage) -> None:
             _add_annotations(stage, part)
             coco_media.add(stage, source, part.scan.path, part.number, split_of)
     finally:
-        for table in ("coco_image", "coco_item", "coco_category", "coco_verified"):
+        for table in ("coco_image", "coco_item", "coco_category", "coco_parsed", "coco_named"):
             con.execute(f"DROP TABLE IF EXISTS {table}")
         con.remove_function("coco_counts")
 
@@ -154,25 +154,21 @@ def _add_annotations(stage: Stage, part: _Part) -> None:
     if not len(scan.ranges["annotations"]):
         return
     stage.progress(f"reading {scan.path.name}", 0, None)
-    _stream(con, scan, "annotations", f"CREATE OR REPLACE TEMP TABLE coco_verified AS {VERIFY}")
-    endless = con.execute("SELECT 1 FROM coco_verified WHERE endless LIMIT 1").fetchone()
+    _stream(con, scan, "annotations", f"CREATE OR REPLACE TEMP TABLE coco_parsed AS {PARSED}")
+    endless = con.execute("SELECT 1 FROM coco_parsed WHERE endless LIMIT 1").fetchone()
     # NaN and Infinity are no JSON, but DuckDB reads them; 1e999 is JSON, and kept as a bad value.
     if endless and (fault := scan.fault("annotations")):
         raise fault
-    beside = con.sql(NAMES.replace("@file", str(part.number))).to_arrow_table()
-    con.register("coco_elem", scan.reader("annotations", beside))
-    try:
-        stage.add("annotation", ANNOTATION.replace("@task", literal(part.task)))
-    finally:
-        con.unregister("coco_elem")
+    con.execute("CREATE OR REPLACE TEMP TABLE coco_named AS " + NAMES.replace("@file", str(part.number)))
+    stage.add("annotation", ANNOTATION.replace("@task", literal(part.task)))
     stage.add(
         "intake",
         "SELECT 'bad_value' AS problem, 'annotation' AS \"of\", coalesce(i.item_id, 'image_id:' || v.image_id) AS item_id, "
         "v.id AS annotation_id, "
-        "v.id AS source_id, 'annotations[' || v.nth || ']: ' || v.detail AS detail FROM coco_verified v "
+        "v.id AS source_id, 'annotations[' || v.nth || ']: ' || v.detail AS detail FROM coco_parsed v "
         f"LEFT JOIN coco_item i ON i.file = {part.number} AND i.twin = 1 AND i.id = v.image_id WHERE v.detail <> '' ORDER BY v.nth",
     )
-    panoptic = con.execute("SELECT count(*) FROM coco_verified WHERE panoptic").fetchone()
+    panoptic = con.execute("SELECT count(*) FROM coco_parsed WHERE panoptic").fetchone()
     if panoptic and panoptic[0]:
         stage.note(f"{scan.path.name}: {panoptic[0]:,} panoptic annotations were not read: their masks are PNG files")
 

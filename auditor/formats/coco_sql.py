@@ -57,22 +57,10 @@ _COUNTS = (
     f"WHEN 'ARRAY' THEN coco_counts({_RUNS}.counts) END"
 )
 # Segmentations are read as polygons; those that are none (one in a hundred) are looked at again: k and z are a code and its size.
-_PARSED = (
+_ELEMENT = (
     f"SELECT *, CASE WHEN odd = 'OBJECT' THEN {_COUNTS} END AS k, CASE WHEN odd = 'OBJECT' THEN {_RUNS}.size END AS z FROM ("
     "SELECT *, CASE WHEN s.segmentation IS NULL THEN json_type(elem, '$.segmentation') END AS odd "
     f"FROM (SELECT *, json_transform(elem, '{_SHAPE}') AS s FROM coco_elem WHERE "
-)
-
-VERIFY = (
-    "SELECT nth, s.id AS id, s.image_id AS image_id, s.category_id AS category_id, json_exists(elem, '$.segments_info') AS panoptic, endless, concat_ws(', ', "
-    f"CASE WHEN (s.bbox IS NULL AND {_given('bbox')}) OR len(s.bbox) NOT IN (0, 4) OR {_wrong('s.bbox')} THEN 'bbox is not four numbers' END, "
-    f"CASE WHEN (s.keypoints IS NULL AND {_given('keypoints')}) OR len(s.keypoints) % 3 <> 0 OR {_wrong('s.keypoints')} THEN 'keypoints are not triples of numbers' END, "
-    f"CASE WHEN odd NOT IN ('OBJECT', 'NULL') OR {_wrong('flat')} OR len(list_filter(s.segmentation, lambda r: r IS NULL OR len(r) % 2 = 1)) > 0 "
-    f"OR (odd = 'OBJECT' AND (k IS NULL OR len(z) IS DISTINCT FROM 2)) THEN 'segmentation is neither polygons nor a run-length code' END, "
-    f"CASE WHEN (s.score IS NULL AND {_given('score')}) OR NOT isfinite(s.score) THEN 'score is not a number' END) AS detail "
-    "FROM (SELECT *, NOT isfinite(coalesce(list_aggregate(s.bbox, 'sum'), 0) + coalesce(list_aggregate(s.keypoints, 'sum'), 0) "
-    "+ coalesce(list_aggregate(flat, 'sum'), 0) + coalesce(s.score, 0) + coalesce(TRY_CAST(s.area AS DOUBLE), 0)) AS endless "
-    f"FROM (SELECT *, flatten(s.segmentation) AS flat FROM ({_PARSED} {_ONCE})))))"
 )
 
 _BOX = "len(s.bbox) = 4"
@@ -86,22 +74,25 @@ def _side(nth: int) -> str:
     return f"CASE WHEN {_BOX} THEN {_finite(f's.bbox[{nth}]')} END"
 
 
-# What the ids of images and categories stand for, one row for each element, joined apart from the wide rows: a join need not keep
-# their order, in which rows without ids are numbered, and to sort them would hold them all in memory twice.
+# What the ids of images and categories stand for, one row for each element, in their order.
 NAMES = (
-    "SELECT CASE WHEN v.image_id IS NOT NULL THEN coalesce(i.item_id, 'image_id:' || v.image_id) END AS item_id, c.name AS name FROM coco_verified v "
+    "SELECT CASE WHEN v.image_id IS NOT NULL THEN coalesce(i.item_id, 'image_id:' || v.image_id) END AS item_id, c.name AS name FROM coco_parsed v "
     "LEFT JOIN coco_item i ON i.file = @file AND i.twin = 1 AND i.id = v.image_id LEFT JOIN coco_category c ON c.id = v.category_id ORDER BY v.nth"
 )
 
-ANNOTATION = (
-    "SELECT s.id AS annotation_id, item_id, "
-    "@task AS task, "
+# One pass over the text: what is wrong with an element, and its columns. Ids of images and categories are looked up afterwards.
+PARSED = (
+    "SELECT nth, s.id AS id, s.image_id AS image_id, s.category_id AS category_id, json_exists(elem, '$.segments_info') AS panoptic, endless, concat_ws(', ', "
+    f"CASE WHEN (s.bbox IS NULL AND {_given('bbox')}) OR len(s.bbox) NOT IN (0, 4) OR {_wrong('s.bbox')} THEN 'bbox is not four numbers' END, "
+    f"CASE WHEN (s.keypoints IS NULL AND {_given('keypoints')}) OR len(s.keypoints) % 3 <> 0 OR {_wrong('s.keypoints')} THEN 'keypoints are not triples of numbers' END, "
+    f"CASE WHEN odd NOT IN ('OBJECT', 'NULL') OR flat_wrong OR len(list_filter(s.segmentation, lambda r: r IS NULL OR len(r) % 2 = 1)) > 0 "
+    f"OR (odd = 'OBJECT' AND (k IS NULL OR len(z) IS DISTINCT FROM 2)) THEN 'segmentation is neither polygons nor a run-length code' END, "
+    f"CASE WHEN (s.score IS NULL AND {_given('score')}) OR NOT isfinite(s.score) THEN 'score is not a number' END) AS detail, "
     "CASE WHEN len(s.keypoints) > 0 THEN 'keypoints' WHEN odd = 'OBJECT' THEN 'mask' WHEN len(s.segmentation) > 0 THEN 'polygon' "
     "WHEN len(s.bbox) > 0 THEN 'box' WHEN s.caption IS NOT NULL THEN 'text' ELSE 'class' END AS type, "
-    "CASE WHEN s.score IS NULL THEN 'human' ELSE 'model' END AS source, "
-    "coalesce(name, CASE WHEN s.caption IS NULL THEN 'category_id:' || s.category_id END) AS label, s.caption AS text, "
+    "CASE WHEN s.score IS NULL THEN 'human' ELSE 'model' END AS source, s.caption AS text, "
     + f"{_side(1)} AS x, {_side(2)} AS y, {_side(3)} AS w, {_side(4)} AS h, "
-    + f"CASE WHEN len(s.segmentation) > 0 AND NOT ({_wrong('flatten(s.segmentation)')}) THEN s.segmentation END AS polygon, "
+    + "CASE WHEN len(s.segmentation) > 0 AND NOT flat_wrong THEN s.segmentation END AS polygon, "
     + "CASE WHEN k IS NOT NULL AND len(z) = 2 AND z[1] BETWEEN 0 AND 2147483647 AND z[2] BETWEEN 0 AND 2147483647 "
     "THEN {'height': z[1], 'width': z[2], 'counts': k} END AS mask, "
     + "CASE WHEN len(s.keypoints) >= 3 THEN list_transform(range(len(s.keypoints) // 3), lambda p: {'x': s.keypoints[3 * p + 1], 'y': s.keypoints[3 * p + 2], "
@@ -109,5 +100,16 @@ ANNOTATION = (
     "CASE WHEN isfinite(s.score) THEN s.score END AS confidence, "
     "CASE WHEN s.area IS NOT NULL AND s.iscrowd IS NOT NULL THEN MAP {'area': s.area, 'iscrowd': s.iscrowd} "
     "WHEN s.area IS NOT NULL THEN MAP {'area': s.area} WHEN s.iscrowd IS NOT NULL THEN MAP {'iscrowd': s.iscrowd} END AS attributes "
-    "FROM (" + _PARSED + " NOT json_exists(elem, '$.segments_info'))))"
+    "FROM (SELECT *, NOT isfinite(coalesce(list_aggregate(s.bbox, 'sum'), 0) + coalesce(list_aggregate(s.keypoints, 'sum'), 0) "
+    "+ coalesce(list_aggregate(flat, 'sum'), 0) + coalesce(s.score, 0) + coalesce(TRY_CAST(s.area AS DOUBLE), 0)) AS endless, "
+    f"{_wrong('flat')} AS flat_wrong FROM (SELECT *, flatten(s.segmentation) AS flat FROM ({_ELEMENT} {_ONCE})))))"
+)
+
+# Positional, since rows without ids are numbered in the order in which they stand: a join by key need not keep it, and to sort the
+# wide rows would hold them all in memory twice.
+ANNOTATION = (
+    "SELECT id AS annotation_id, item_id, @task AS task, type, source, "
+    "coalesce(name, CASE WHEN text IS NULL THEN 'category_id:' || category_id END) AS label, text, "
+    "x, y, w, h, polygon, mask, keypoints, confidence, attributes "
+    "FROM coco_parsed POSITIONAL JOIN (SELECT item_id, name FROM coco_named) WHERE NOT panoptic"
 )

@@ -49,20 +49,12 @@ class Scan:
     ranges: dict[str, NDArray[np.int64]]
     data: mmap.mmap
 
-    def reader(self, name: str, beside: pa.Table | None = None) -> pa.RecordBatchReader:
-        """The elements of an array as Arrow batches.
-
-        Args:
-            name: the array.
-            beside: further columns, a row for each element in the same order.
-
-        Returns:
-            Columns nth (the element's number from 0), elem (its JSON text), and those of `beside`.
-        """
+    def reader(self, name: str) -> pa.RecordBatchReader:
+        """The elements of an array as Arrow batches with the columns nth (the element's number from 0) and elem (its JSON text)."""
         import pyarrow as pa
 
-        schema = pa.schema([("nth", pa.int64()), ("elem", pa.string()), *(beside.schema if beside is not None else ())])
-        return pa.RecordBatchReader.from_batches(schema, self._batches(name, schema, beside))
+        schema = pa.schema([("nth", pa.int64()), ("elem", pa.string())])
+        return pa.RecordBatchReader.from_batches(schema, self._batches(name, schema))
 
     def explain(self, name: str, otherwise: Exception) -> InputError:
         """The first element that is not strict JSON, as an error that names its place; else what DuckDB said."""
@@ -80,7 +72,7 @@ class Scan:
                 return InputError(self.path, where, f"not JSON: {plain(error)}", STRICT)
         return None
 
-    def _batches(self, name: str, schema: pa.Schema, beside: pa.Table | None) -> Iterator[pa.RecordBatch]:
+    def _batches(self, name: str, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
         import pyarrow as pa
 
         ranges, first = self.ranges[name], 0
@@ -95,10 +87,9 @@ class Scan:
                 text[np.repeat(ends - np.cumsum(gaps) + gaps, gaps) + np.arange(gaps.sum())] = ord(" ")
             offsets = np.append(part[:, 0] - base, len(text)).astype(np.int32)
             elements = pa.StringArray.from_buffers(len(part), pa.py_buffer(offsets), pa.py_buffer(text))
-            more = [] if beside is None else [column.combine_chunks() for column in beside.slice(first, len(part)).itercolumns()]
             # Pages already read count as this process's memory until it says that it is done with them.
             self.data.madvise(mmap.MADV_DONTNEED)
-            yield pa.record_batch([pa.array(np.arange(first, last)), elements, *more], schema=schema)
+            yield pa.record_batch([pa.array(np.arange(first, last)), elements], schema=schema)
             first = last
 
 
