@@ -1,0 +1,295 @@
+"""Contracts: Great Expectations suites asked of Parquet tables through DuckDB; what is not met becomes findings.
+
+The only file that imports Great Expectations, inside functions. It is asked through `engines.sqlalchemy_duckdb` over a locked
+connection that sees the given files and nothing else; the SQL of custom expectations passes the same allow-list as checks. Its
+telemetry is off, its context lives in memory, nothing is written (Data Docs only where they are asked for).
+
+Each expectation ends in one of three outcomes: *found* (it was judged: met or not), *skipped* (its table has no rows, or the policy
+hides a column that it needs), *failed* (it raised an error).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import io
+import logging
+import os
+import re
+import shutil
+import tempfile
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from auditor import breach, suite, unmet
+from auditor.engines import duckdb as engine
+from auditor.errors import AuditorError, InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from duckdb import DuckDBPyConnection as Connection
+
+    from auditor.breach import Contract, Row
+    from auditor.suite import Expectation, Suite
+
+MAX_ROWS = 1_000  # findings an expectation may make; the rest is counted
+# Great Expectations has these, and they need what there is not; the reason is shown.
+REFUSED = {
+    "expect_query_results_to_match_comparison": "it compares with a second data source: join both tables in an "
+    "unexpected_rows_expectation instead",
+}
+
+
+def load(path: Path) -> Suite:
+    """Read a suite and have Great Expectations judge its expectations; no table is looked at.
+
+    Raises:
+        InputError: the file is no suite, an expectation does not exist (with a suggestion) or has arguments that it does not take.
+        AuditorError: Great Expectations is not installed.
+    """
+    found = suite.read(path)
+    with _quiet():
+        known = _known()
+        for one in found.expectations:
+            if one.type in REFUSED:
+                raise InputError(found.file, one.place, f"{one.type} is not supported", REFUSED[one.type])
+            if one.type not in known:
+                raise InputError(
+                    found.file, one.place, f"there is no expectation {one.type!r}", suite.near(one.type, sorted(known))
+                )
+            _build(one, found.file, known)
+    return found
+
+
+def run(
+    found: Suite,
+    files: Mapping[str, Path],
+    *,
+    hidden: Mapping[str, str] | None = None,
+    work: Path | None = None,
+    memory: str = engine.DEFAULT_MEMORY,
+    limit: int = MAX_ROWS,
+    data_docs: Path | None = None,
+) -> Contract:
+    """Ask a suite of tables.
+
+    Args:
+        found: from `load`.
+        files: table -> Parquet file, opened under the policy already; nothing else is read.
+        hidden: "table.column" -> what to do if it should be shown; expectations that need one are skipped.
+        work: where DuckDB may spill; a temporary folder where it is None.
+        memory: DuckDB's memory limit.
+        limit: how many rows of an expectation become findings; the rest is counted.
+        data_docs: where Great Expectations' own pages go, or None. They load scripts from the network when they are opened.
+
+    Returns:
+        One row per expectation, and the findings.
+
+    Raises:
+        InputError: the suite names a table or column that there is not, or its SQL is not allowed.
+    """
+    with contextlib.ExitStack() as stack:
+        folder = work or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="auditor-contract-")))
+        known = breach.Known.of(files)
+        con = engine.connect(folder, memory)
+        stack.callback(con.close)
+        # For every cursor: each statement has one to itself.
+        con.execute("SET GLOBAL TimeZone = 'UTC'")
+        engine.lock(con, files)
+        reads = breach.verify(found, known, con)
+        stack.enter_context(_quiet())
+        lacks = {one.check_id: breach.lack(one, reads[one.check_id], known, hidden or {}) for one in found.expectations}
+        rows = {check_id: breach.skip(lack) for check_id, lack in lacks.items() if lack}
+        asked = [one for one in found.expectations if one.check_id not in rows]
+        if asked:
+            with _session(con) as session:
+                for table in dict.fromkeys(one.table for one in asked):
+                    rows |= session.ask(table, [one for one in asked if one.table == table], known, limit)
+                if data_docs:
+                    session.write_docs(found, asked, data_docs)
+        return unmet.conclude(found, rows, con, known, limit)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Great Expectations without telemetry, progress bars, log lines, prints and warnings: none of them is for our user."""
+    os.environ["GX_ANALYTICS_ENABLED"] = "false"
+    log = logging.getLogger("great_expectations")
+    level = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        log.setLevel(level)
+
+
+def _known() -> dict[str, Any]:
+    """Great Expectations' own expectations by name."""
+    try:
+        from great_expectations.expectations import core
+    except ImportError as error:
+        raise AuditorError(
+            f"contracts need great-expectations and sqlalchemy: {error}", "pip install 'label-auditor[contracts]'"
+        ) from error
+    from great_expectations.expectations.expectation import Expectation as Base
+
+    classes = [one for one in vars(core).values() if isinstance(one, type) and issubclass(one, Base)]
+    return {one.expectation_type: one for one in classes}
+
+
+def _build(one: Expectation, file: str, known: Mapping[str, Any]) -> Any:
+    from great_expectations.compatibility.pydantic import ValidationError
+
+    kwargs = dict(one.kwargs)
+    if one.type == suite.SQL_TYPE:
+        # With the table's name put in already: what runs is what was judged.
+        kwargs[suite.QUERY] = one.query
+    severity = {"error": "critical"}.get(one.severity, one.severity)
+    try:
+        return known[one.type](**kwargs, severity=severity, meta={"check_id": one.check_id}, description=one.title)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"] if part != "__root__")
+        place = f"{one.place} ({one.type})" + (f": {where}" if where else "")
+        fields = sorted(set(known[one.type].__fields__) - set(known[one.type].__mro__[-2].__fields__))
+        raise InputError(file, place, str(first["msg"]).split("\n", 1)[0].lower(), f"it takes {', '.join(fields)}") from error
+    except (TypeError, ValueError) as error:
+        raise InputError(file, f"{one.place} ({one.type})", str(error).split("\n", 1)[0], "correct its kwargs") from error
+
+
+@contextlib.contextmanager
+def _session(con: Connection) -> Iterator[_Session]:
+    from great_expectations.data_context.data_context.context_factory import project_manager
+    from great_expectations.data_context.data_context.ephemeral_data_context import EphemeralDataContext
+    from great_expectations.data_context.types.base import DataContextConfig, InMemoryStoreBackendDefaults, ProgressBarsConfig
+    from great_expectations.exceptions import DataContextRequiredError
+
+    from auditor.engines import sqlalchemy_duckdb
+
+    try:
+        before = project_manager.get_current_project()
+    except DataContextRequiredError:
+        before = None
+    address = sqlalchemy_duckdb.url(con)
+    try:
+        settings = DataContextConfig(
+            store_backend_defaults=InMemoryStoreBackendDefaults(init_temp_docs_sites=False),
+            analytics_enabled=False,
+            progress_bars=ProgressBarsConfig(globally=False),
+        )
+        context = EphemeralDataContext(project_config=settings)
+        # Validation asks for the process's context; whoever had one gets it back.
+        project_manager.set_project(context)
+        # Without temporary tables: the connection is locked, and a view of a Parquet file needs no copy.
+        source = context.data_sources.add_sql("tables", connection_string=address, create_temp_table=False)
+        yield _Session(context, source)
+    finally:
+        project_manager.set_project(before)
+        sqlalchemy_duckdb.forget(address)
+
+
+def _judged(result: Any) -> Row:
+    return breach.judge(result.result, success=bool(result.success))
+
+
+def _raised(result: Any) -> str:
+    """What an expectation raised, or ""; Great Expectations keeps it under the metric's id or at the top."""
+    info = result.exception_info or {}
+    entries = [info, *(one for one in info.values() if isinstance(one, dict))]
+    return next((str(one.get("exception_message") or "an error") for one in entries if one.get("raised_exception")), "")
+
+
+class _Session:
+    """A Great Expectations context over one locked connection."""
+
+    def __init__(self, context: Any, source: Any) -> None:
+        self.context = context
+        self.source = source
+        self.known = _known()
+        self._batches: dict[str, Any] = {}
+
+    def definition(self, table: str) -> Any:
+        """A whole table as a batch definition."""
+        if table not in self._batches:
+            asset = self.source.add_table_asset(table, table_name=table)
+            self._batches[table] = asset.add_batch_definition_whole_table("whole")
+        return self._batches[table]
+
+    def ask(self, table: str, asked: Sequence[Expectation], known: breach.Known, limit: int) -> dict[str, Row]:
+        """One row for each expectation about a table.
+
+        Those that look at rows are asked for a yes or no first, all in one scan; the rows are fetched only of what is not met.
+        """
+        batch = self.definition(table).get_batch()
+        mapped = [one for one in asked if self._maps(one)]
+        others = [one for one in asked if one not in mapped]
+        rows: dict[str, Row] = {}
+        for one, result in zip(mapped, self._all(batch, mapped, {"result_format": "BOOLEAN_ONLY"}), strict=True):
+            if result.success and one.kwargs.get("mostly", 1) == 1:
+                rows[one.check_id] = breach.Row(success=True, elements=known.rows[table], unexpected=0, percent=0.0)
+            else:
+                index = known.index(table)
+                fetch = {"result_format": "SUMMARY", "partial_unexpected_count": limit, "return_unexpected_index_query": False}
+                fetch |= {"unexpected_index_column_names": list(index)} if index else {}
+                rows[one.check_id] = self._one(batch, one, fetch)
+        summary = {"result_format": "SUMMARY"}
+        for one, result in zip(others, self._all(batch, others, summary), strict=True):
+            # One that raises takes along those that were computed with it: ask it again, alone.
+            rows[one.check_id] = self._one(batch, one, summary) if _raised(result) else _judged(result)
+        return rows
+
+    def _maps(self, one: Expectation) -> bool:
+        from great_expectations.expectations.expectation import (
+            ColumnMapExpectation,
+            ColumnPairMapExpectation,
+            MulticolumnMapExpectation,
+        )
+
+        return issubclass(self.known[one.type], (ColumnMapExpectation, ColumnPairMapExpectation, MulticolumnMapExpectation))
+
+    def _all(self, batch: Any, asked: Sequence[Expectation], fetch: Mapping[str, Any]) -> list[Any]:
+        from great_expectations import ExpectationSuite
+
+        if not asked:
+            return []
+        made = ExpectationSuite(name="asked", expectations=[_build(one, "", self.known) for one in asked])
+        results = {
+            result.expectation_config.meta["check_id"]: result for result in batch.validate(made, result_format=dict(fetch)).results
+        }
+        return [results[one.check_id] for one in asked]
+
+    def _one(self, batch: Any, one: Expectation, fetch: Mapping[str, Any]) -> Row:
+        try:
+            result = batch.validate(_build(one, "", self.known), result_format=dict(fetch))
+        except Exception as error:  # noqa: BLE001  # whatever an expectation does, the others go on and the result says so
+            return breach.fail(f"{type(error).__name__}: {error}")
+        return breach.fail(_raised(result)) if _raised(result) else _judged(result)
+
+    def write_docs(self, found: Suite, asked: Sequence[Expectation], folder: Path) -> None:
+        """Great Expectations' own pages of the suite, one a table and an index, into `folder`."""
+        from great_expectations import ExpectationSuite
+        from great_expectations.core.run_identifier import RunIdentifier
+        from great_expectations.data_context.types.resource_identifiers import ExpectationSuiteIdentifier, ValidationResultIdentifier
+
+        with tempfile.TemporaryDirectory(prefix="auditor-docs-") as made:
+            place = {"class_name": "TupleFilesystemStoreBackend", "base_directory": made}
+            self.context.add_data_docs_site("pages", {"class_name": "SiteBuilder", "store_backend": place})
+            run = RunIdentifier(run_time=dt.datetime.now(dt.UTC))
+            for table in dict.fromkeys(one.table for one in asked):
+                # A suite's name becomes a file's: it may hold no dots or slashes that lead elsewhere.
+                name = re.sub(r"[^\w-]+", "_", f"{found.name}-{table}")
+                about = [_build(one, found.file, self.known) for one in asked if one.table == table]
+                suite_of_table = self.context.suites.add(ExpectationSuite(name=name, expectations=about))
+                result = self.definition(table).get_batch().validate(suite_of_table, result_format="SUMMARY")
+                for one in result.results:
+                    one.success = bool(one.success)  # NumPy's own bool is no JSON, and would end it here
+                result.meta |= {"run_id": run, "validation_time": run.run_time}
+                of_suite = ExpectationSuiteIdentifier(name=name)
+                identifier = ValidationResultIdentifier(of_suite, run, result.batch_id)
+                self.context.validation_results_store.store_validation_results(result, identifier, of_suite)
+            self.context.build_data_docs(site_names=["pages"])
+            shutil.copytree(made, folder, dirs_exist_ok=True)
