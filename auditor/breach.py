@@ -222,6 +222,11 @@ def skip(why: Lack) -> Row:
     return Row("skipped", reason=why.reason, supply=why.supply)
 
 
+def met(elements: int | None) -> Row:
+    """The row of an expectation that every row of its table meets."""
+    return Row(success=True, elements=elements, unexpected=0, percent=0.0)
+
+
 def fail(error: str) -> Row:
     """The row of an expectation that raised an error."""
     return Row("failed", reason=shorten(visible(error.strip().split("\n", 1)[0]), 500))

@@ -75,6 +75,11 @@ class Expectation:
         return tuple(dict.fromkeys(str(name) for name in named))
 
     @property
+    def partial(self) -> bool:
+        """Whether it may look at some rows of its table only."""
+        return bool(self.kwargs.get("row_condition")) or any(key in self.kwargs for key in ("column_A", "column_list"))
+
+    @property
     def subject(self) -> str:
         """What it is about: `table.column`, or the table."""
         about = [str(self.kwargs[key]) for key in _COLUMN_KEYS[:3] if key in self.kwargs] or self.kwargs.get("column_list") or []

@@ -15,43 +15,44 @@ import secrets
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import registry
-from sqlalchemy.dialects.postgresql.base import PGCompiler, PGDialect
+from sqlalchemy.dialects import postgresql, registry
+from sqlalchemy.dialects.postgresql.base import PGCompiler, PGDialect, PGIdentifierPreparer
 from sqlalchemy.engine import reflection
 from sqlalchemy.types import UserDefinedType
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
     from types import ModuleType
 
     from duckdb import DuckDBPyConnection
 
 SCHEME = "auditor_duckdb"
 _OPEN: dict[str, DuckDBPyConnection] = {}
-# What `sa.types` calls DuckDB's types; anything else is a `Nested`.
+# PostgreSQL's types, for Great Expectations compares with them; anything else is a `Nested`.
 _TYPES: dict[str, type[sa.types.TypeEngine[Any]]] = {
-    "BOOLEAN": sa.BOOLEAN,
-    "TINYINT": sa.SMALLINT,
-    "SMALLINT": sa.SMALLINT,
-    "INTEGER": sa.INTEGER,
-    "BIGINT": sa.BIGINT,
-    "HUGEINT": sa.NUMERIC,
-    "UTINYINT": sa.SMALLINT,
-    "USMALLINT": sa.INTEGER,
-    "UINTEGER": sa.BIGINT,
-    "UBIGINT": sa.NUMERIC,
-    "UHUGEINT": sa.NUMERIC,
-    "FLOAT": sa.REAL,
-    "DOUBLE": sa.DOUBLE_PRECISION,
-    "VARCHAR": sa.VARCHAR,
-    "BLOB": sa.LargeBinary,
-    "DATE": sa.DATE,
-    "TIME": sa.TIME,
-    "TIMESTAMP": sa.TIMESTAMP,
-    "TIMESTAMP_S": sa.TIMESTAMP,
-    "TIMESTAMP_MS": sa.TIMESTAMP,
-    "TIMESTAMP_NS": sa.TIMESTAMP,
-    "TIMESTAMP WITH TIME ZONE": sa.TIMESTAMP,
-    "UUID": sa.UUID,
+    "BOOLEAN": postgresql.BOOLEAN,
+    "TINYINT": postgresql.SMALLINT,
+    "SMALLINT": postgresql.SMALLINT,
+    "INTEGER": postgresql.INTEGER,
+    "BIGINT": postgresql.BIGINT,
+    "HUGEINT": postgresql.NUMERIC,
+    "UTINYINT": postgresql.SMALLINT,
+    "USMALLINT": postgresql.INTEGER,
+    "UINTEGER": postgresql.BIGINT,
+    "UBIGINT": postgresql.NUMERIC,
+    "UHUGEINT": postgresql.NUMERIC,
+    "FLOAT": postgresql.REAL,
+    "DOUBLE": postgresql.DOUBLE_PRECISION,
+    "VARCHAR": postgresql.VARCHAR,
+    "BLOB": postgresql.BYTEA,
+    "DATE": postgresql.DATE,
+    "TIME": postgresql.TIME,
+    "TIMESTAMP": postgresql.TIMESTAMP,
+    "TIMESTAMP_S": postgresql.TIMESTAMP,
+    "TIMESTAMP_MS": postgresql.TIMESTAMP,
+    "TIMESTAMP_NS": postgresql.TIMESTAMP,
+    "TIMESTAMP WITH TIME ZONE": postgresql.TIMESTAMP,
+    "UUID": postgresql.UUID,
 }
 
 
@@ -78,7 +79,7 @@ def column_type(spec: str) -> sa.types.TypeEngine[Any]:
         return _TYPES[spec]()
     if spec.startswith("DECIMAL(") and spec.endswith(")"):
         precision, scale = (int(part) for part in spec[8:-1].split(","))
-        return sa.NUMERIC(precision, scale)
+        return postgresql.NUMERIC(precision, scale)
     return Nested(spec)
 
 
@@ -118,6 +119,14 @@ class _Compiler(PGCompiler):
         return clause if select._order_by_clauses else f" ORDER BY ALL{clause}"  # noqa: SLF001  # there is no public reader
 
 
+class _Preparer(PGIdentifierPreparer):
+    """Every name in quotes: DuckDB's reserved words are not PostgreSQL's."""
+
+    def _requires_quotes(self, value: str) -> bool:
+        del value
+        return True
+
+
 class DuckDBDialect(PGDialect):
     """See the module's docstring."""
 
@@ -126,6 +135,7 @@ class DuckDBDialect(PGDialect):
     default_paramstyle = "qmark"
     supports_statement_cache = True
     statement_compiler = _Compiler
+    preparer = _Preparer
     supports_sane_rowcount = False
     _backslash_escapes = False
 
@@ -190,6 +200,31 @@ class DuckDBDialect(PGDialect):
         """DuckDB's only one."""
         del connection, kw
         return ["main"]
+
+
+def count_alike(table: Any, columns: Sequence[str], keys: Sequence[str]) -> Any:
+    """A table's rows with `_num_rows`: how many rows have the same values in `keys`, a NULL like any other value."""
+    count = sa.func.count().over(partition_by=[sa.column(name) for name in keys]).label("_num_rows")
+    return sa.select(*(sa.column(name) for name in columns), count).select_from(table).alias("counted")
+
+
+def nearest_quantiles(column: Any, table: Any, quantiles: Sequence[float], ask: Callable[[Any], Sequence[Any]]) -> list[Any]:
+    """The values at quantiles, at each the nearest of those that there are (halves go to the even one), as pandas and NumPy do.
+
+    Args:
+        column: whose values.
+        table: where from.
+        quantiles: each 0..1.
+        ask: runs a query, returns its first row.
+    """
+    count = ask(sa.select(sa.func.count(column)).select_from(table))[0]
+    if not count:
+        return [None] * len(quantiles)
+    # Half a step into the value, where no rounding of the product can lead to its neighbour.
+    places = [(round(quantile * (count - 1)) + 0.5) / count for quantile in quantiles]
+    return list(
+        ask(sa.select(*(sa.func.quantile_disc(column, sa.literal_column(repr(place))) for place in places)).select_from(table))
+    )
 
 
 def url(con: DuckDBPyConnection) -> str:
