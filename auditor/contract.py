@@ -220,7 +220,7 @@ def _source_class() -> Any:
         value_keys = ("quantiles", "allow_relative_error")
 
         @metric_value(engine=DuckDBExecutionEngine)
-        def _sqlalchemy(self, execution_engine: Any, metric_domain_kwargs: Any, metric_value_kwargs: Any, **_kwargs: Any) -> Any:
+        def _sqlalchemy(cls, execution_engine: Any, metric_domain_kwargs: Any, metric_value_kwargs: Any, **_kwargs: Any) -> Any:  # noqa: N805  # given by this name
             table, _, accessor = execution_engine.get_compute_domain(metric_domain_kwargs, domain_type=MetricDomainTypes.COLUMN)
             column: sa.ColumnClause[Any] = sa.column(accessor["column"])
             return nearest_quantiles(
@@ -228,7 +228,7 @@ def _source_class() -> Any:
             )
 
     class DuckDBTables(SQLDatasource):
-        type: Literal["auditor_duckdb"] = "auditor_duckdb"  # type: ignore[assignment]  # Great Expectations' way to name a kind
+        type: Literal["auditor_duckdb"] = "auditor_duckdb"
         execution_engine_override = DuckDBExecutionEngine
 
     return DuckDBTables

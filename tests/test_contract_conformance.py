@@ -377,7 +377,7 @@ def test_types_have_duckdbs_names(tmp_path_factory, file):
         tmp_path_factory,
         file,
         [
-            ("expect_column_values_to_be_of_type", {"column": "x", "type_": "DOUBLE PRECISION"}),
+            ("expect_column_values_to_be_of_type", {"column": "x", "type_": "DOUBLE"}),
             ("expect_column_values_to_be_of_type", {"column": "x", "type_": "VARCHAR"}),
             ("expect_column_values_to_be_in_type_list", {"column": "at", "type_list": ["TIMESTAMP", "DATE"]}),
             ("expect_column_values_to_be_in_type_list", {"column": "at", "type_list": ["VARCHAR"]}),

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, registry
-from sqlalchemy.dialects.postgresql.base import PGCompiler, PGDialect, PGIdentifierPreparer
+from sqlalchemy.dialects.postgresql.base import PGCompiler, PGDialect, PGIdentifierPreparer, PGTypeCompiler
 from sqlalchemy.engine import reflection
 from sqlalchemy.types import UserDefinedType
 
@@ -28,36 +28,24 @@ if TYPE_CHECKING:
 
 SCHEME = "auditor_duckdb"
 _OPEN: dict[str, DuckDBPyConnection] = {}
-# PostgreSQL's types, for Great Expectations compares with them; anything else is a `Nested`.
+# The types that SQLAlchemy has a word for; the others are `Named`. Either way they are written as DuckDB writes them.
 _TYPES: dict[str, type[sa.types.TypeEngine[Any]]] = {
     "BOOLEAN": postgresql.BOOLEAN,
-    "TINYINT": postgresql.SMALLINT,
     "SMALLINT": postgresql.SMALLINT,
     "INTEGER": postgresql.INTEGER,
     "BIGINT": postgresql.BIGINT,
-    "HUGEINT": postgresql.NUMERIC,
-    "UTINYINT": postgresql.SMALLINT,
-    "USMALLINT": postgresql.INTEGER,
-    "UINTEGER": postgresql.BIGINT,
-    "UBIGINT": postgresql.NUMERIC,
-    "UHUGEINT": postgresql.NUMERIC,
     "FLOAT": postgresql.REAL,
     "DOUBLE": postgresql.DOUBLE_PRECISION,
     "VARCHAR": postgresql.VARCHAR,
     "BLOB": postgresql.BYTEA,
     "DATE": postgresql.DATE,
-    "TIME": postgresql.TIME,
     "TIMESTAMP": postgresql.TIMESTAMP,
-    "TIMESTAMP_S": postgresql.TIMESTAMP,
-    "TIMESTAMP_MS": postgresql.TIMESTAMP,
-    "TIMESTAMP_NS": postgresql.TIMESTAMP,
-    "TIMESTAMP WITH TIME ZONE": postgresql.TIMESTAMP,
     "UUID": postgresql.UUID,
 }
 
 
-class Nested(UserDefinedType[Any]):
-    """A list, struct, map or other type that SQLAlchemy has no word for, under DuckDB's own name."""
+class Named(UserDefinedType[Any]):
+    """A type under DuckDB's own name: a list, struct, map, HUGEINT and whatever SQLAlchemy has no word for."""
 
     cache_ok = True
 
@@ -72,15 +60,10 @@ class Nested(UserDefinedType[Any]):
 def column_type(spec: str) -> sa.types.TypeEngine[Any]:
     """SQLAlchemy's type for a DuckDB type.
 
-    >>> str(column_type("DOUBLE")), str(column_type("DECIMAL(10,2)")), str(column_type("FLOAT[]"))
-    ('DOUBLE PRECISION', 'NUMERIC(10, 2)', 'FLOAT[]')
+    >>> [column_type(spec).compile(dialect=DuckDBDialect()) for spec in ("DOUBLE", "TIMESTAMP", "DECIMAL(10,2)", "FLOAT[]")]
+    ['DOUBLE', 'TIMESTAMP', 'DECIMAL(10,2)', 'FLOAT[]']
     """
-    if spec in _TYPES:
-        return _TYPES[spec]()
-    if spec.startswith("DECIMAL(") and spec.endswith(")"):
-        precision, scale = (int(part) for part in spec[8:-1].split(","))
-        return postgresql.NUMERIC(precision, scale)
-    return Nested(spec)
+    return _TYPES[spec]() if spec in _TYPES else Named(spec)
 
 
 class _Connection:
@@ -119,6 +102,30 @@ class _Compiler(PGCompiler):
         return clause if select._order_by_clauses else f" ORDER BY ALL{clause}"  # noqa: SLF001  # there is no public reader
 
 
+class _TypeCompiler(PGTypeCompiler):
+    """DuckDB's names where PostgreSQL's are others."""
+
+    def visit_TIMESTAMP(self, type_: Any, **kw: Any) -> str:  # noqa: N802  # SQLAlchemy's visitors are named for types
+        """Whatever PostgreSQL says of time zones and digits, DuckDB says in one word."""
+        del type_, kw
+        return "TIMESTAMP"
+
+    def visit_DOUBLE_PRECISION(self, type_: Any, **kw: Any) -> str:  # noqa: N802
+        """Eight bytes."""
+        del type_, kw
+        return "DOUBLE"
+
+    def visit_REAL(self, type_: Any, **kw: Any) -> str:  # noqa: N802
+        """Four bytes."""
+        del type_, kw
+        return "FLOAT"
+
+    def visit_BYTEA(self, type_: Any, **kw: Any) -> str:  # noqa: N802
+        """Bytes."""
+        del type_, kw
+        return "BLOB"
+
+
 class _Preparer(PGIdentifierPreparer):
     """Every name in quotes: DuckDB's reserved words are not PostgreSQL's."""
 
@@ -135,6 +142,7 @@ class DuckDBDialect(PGDialect):
     default_paramstyle = "qmark"
     supports_statement_cache = True
     statement_compiler = _Compiler
+    type_compiler_cls = _TypeCompiler
     preparer = _Preparer
     supports_sane_rowcount = False
     _backslash_escapes = False
