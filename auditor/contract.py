@@ -140,7 +140,7 @@ def _known() -> dict[str, Any]:
 
     classes = [one for one in vars(core).values() if isinstance(one, type) and issubclass(one, Base)]
     # The deprecated ones that were never given an implementation have no name either.
-    return {one.expectation_type: one for one in classes if one.expectation_type}
+    return {name: one for one in classes if (name := getattr(one, "expectation_type", ""))}
 
 
 def _build(one: Expectation, file: str, known: Mapping[str, Any]) -> Any:
@@ -175,9 +175,9 @@ def _source_class() -> Any:
     from great_expectations.execution_engine import SqlAlchemyExecutionEngine
     from great_expectations.expectations.metrics import map_metric_provider as maps
     from great_expectations.expectations.metrics.column_aggregate_metric_provider import ColumnAggregateMetricProvider
-    from great_expectations.expectations.metrics.metric_provider import metric_value
+    from great_expectations.expectations.metrics.metric_provider import MetricProvider, metric_value
 
-    from auditor.engines.sqlalchemy_duckdb import count_alike, nearest_quantiles
+    from auditor.engines.sqlalchemy_duckdb import count_alike, count_repeated, nearest_quantiles
 
     class DuckDBExecutionEngine(SqlAlchemyExecutionEngine):
         """SQLAlchemy over DuckDB."""
@@ -214,6 +214,26 @@ def _source_class() -> Any:
         @maps.multicolumn_function_partial(engine=DuckDBExecutionEngine)
         def _sqlalchemy_function(self, _columns: Any, **kwargs: Any) -> Any:
             return count_alike(kwargs["_table"], kwargs["_table_columns"], kwargs["_column_names"])
+
+    class UniqueCount(MetricProvider):
+        metric_name = "column_values.unique.unexpected_count"
+        domain_keys = maps.ColumnMapMetricProvider.condition_domain_keys
+
+        @metric_value(engine=DuckDBExecutionEngine)
+        def _sqlalchemy(cls, execution_engine: Any, metric_domain_kwargs: Any, **_kwargs: Any) -> int:  # noqa: N805  # given by this name
+            table = _selectable(execution_engine.get_domain_records(metric_domain_kwargs))
+            query = count_repeated(table, [metric_domain_kwargs["column"]], nulls=False)
+            return int(execution_engine.execute_query(query).scalar())
+
+    class CompoundUniqueCount(MetricProvider):
+        metric_name = "compound_columns.unique.unexpected_count"
+        domain_keys = maps.MulticolumnMapMetricProvider.condition_domain_keys
+
+        @metric_value(engine=DuckDBExecutionEngine)
+        def _sqlalchemy(cls, execution_engine: Any, metric_domain_kwargs: Any, **_kwargs: Any) -> int:  # noqa: N805  # given by this name
+            table = _selectable(execution_engine.get_domain_records(metric_domain_kwargs))
+            query = count_repeated(table, metric_domain_kwargs["column_list"], nulls=True)
+            return int(execution_engine.execute_query(query).scalar())
 
     class Quantiles(ColumnAggregateMetricProvider):
         metric_name = "column.quantile_values"
@@ -264,6 +284,11 @@ def _session(con: Connection) -> Iterator[_Session]:
     finally:
         project_manager.set_project(before)
         sqlalchemy_duckdb.forget(address)
+
+
+def _selectable(records: Any) -> Any:
+    """Rows to select from; with a row condition they come as a query."""
+    return records.subquery() if hasattr(records, "subquery") else records
 
 
 def _rounds(asked: Sequence[Expectation]) -> list[list[Expectation]]:

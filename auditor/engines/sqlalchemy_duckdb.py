@@ -216,6 +216,32 @@ def count_alike(table: Any, columns: Sequence[str], keys: Sequence[str]) -> Any:
     return sa.select(*(sa.column(name) for name in columns), count).select_from(table).alias("counted")
 
 
+def count_repeated(table: Any, keys: Sequence[str], *, nulls: bool) -> Any:
+    """A query for how many rows share their values in `keys` with another row.
+
+    Grouped by a hash first, for integers group at half the memory of texts; what the hash cannot tell apart is grouped by value.
+
+    Args:
+        table: which rows.
+        keys: the columns.
+        nulls: whether a row with NULLs counts, a NULL being equal to a NULL.
+    """
+    columns: list[Any] = [sa.column(name) for name in keys]
+    wanted = sa.true() if nulls else sa.and_(*(column.is_not(None) for column in columns))
+    code = sa.func.hash(*columns)
+    several = sa.func.count() > 1
+    codes = sa.select(code).select_from(table).where(wanted).group_by(code).having(several)
+    groups = (
+        sa.select(sa.func.count().label("rows"))
+        .select_from(table)
+        .where(wanted, code.in_(codes))
+        .group_by(*columns)
+        .having(several)
+        .subquery()
+    )
+    return sa.select(sa.func.coalesce(sa.func.sum(groups.c.rows), 0))
+
+
 def nearest_quantiles(column: Any, table: Any, quantiles: Sequence[float], ask: Callable[[Any], Sequence[Any]]) -> list[Any]:
     """The values at quantiles, at each the nearest of those that there are (halves go to the even one), as pandas and NumPy do.
 
