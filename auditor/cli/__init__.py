@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 import auditor
-from auditor.cli import audit, inspect
+from auditor.cli import audit, inspect, workspace
 from auditor.errors import AuditorError
 
 
@@ -54,7 +54,10 @@ def cli() -> None:
     """  # noqa: D301  # \b is Click's sign for a paragraph whose lines stay as they are
 
 
-for command in (audit.audit, inspect.checks, inspect.explain, inspect.tables):
+for command in (
+    audit.audit, workspace.init, workspace.import_, workspace.forget, workspace.measure, workspace.check, workspace.gate,
+    workspace.report, workspace.status, workspace.release, workspace.releases, inspect.checks, inspect.explain, inspect.tables,
+):  # fmt: skip
     cli.add_command(command)
 
 
