@@ -1,7 +1,7 @@
 """`auditor import`: reads sources, protects what the policy protects, and replaces the rows of the source that it names.
 
-An act, not a DVC stage: a clear source that DVC tracked would defeat sealing. Everything is made in a private folder and put in place
-by one journal, so a killed import leaves the workspace as it was, or as it shall be.
+An act, not a DVC stage: a clear source that DVC tracked would defeat sealing. Everything is made in a private folder and put in
+place by one journal, so a killed import leaves the workspace as it was, or as it shall be.
 """
 
 from __future__ import annotations
