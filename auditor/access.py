@@ -112,7 +112,8 @@ class Access:
         one = self.recipients.get(name)
         if one is None:
             raise AccessError(
-                f"{name} is no recipient of this workspace", f"have policies/recipients/{name}.toml committed: auditor identity show --root . --role ROLE"
+                f"{name} is no recipient of this workspace",
+                f"have policies/recipients/{name}.toml committed: auditor identity show --write --role ROLE",
             )
         return as_actor(one)
 
@@ -147,7 +148,9 @@ def load(folder: Path | None, fields: Policy) -> Access:
     try:
         schema = cedarpy.Schema.from_str(schema_text)
     except ValueError as error:
-        raise InputError(schema_file, "", _first(error), "see https://docs.cedarpolicy.com/schema/human-readable-schema.html") from error
+        raise InputError(
+            schema_file, "", _first(error), "see https://docs.cedarpolicy.com/schema/human-readable-schema.html"
+        ) from error
     roles, purposes = (_names(schema_file, str(schema), kind) for kind in ("Role", "Purpose"))
     ids = _ids(policy_file, text)
     for fault in cedarpy.validate_policies(text, schema).errors:
@@ -158,7 +161,12 @@ def load(folder: Path | None, fields: Policy) -> Access:
     for one in recipients.values():
         for role in one.roles:
             if role not in roles:
-                raise InputError(f"policies/recipients/{one.name}.toml", "roles", f"there is no role {role!r}", f"there are {', '.join(roles)}; add yours to schema.cedarschema")
+                raise InputError(
+                    f"policies/recipients/{one.name}.toml",
+                    "roles",
+                    f"there is no role {role!r}",
+                    f"there are {', '.join(roles)}; add yours to schema.cedarschema",
+                )
     digest = hashlib.sha256(lp(text.encode(), schema_text.encode())).hexdigest()
     return Access(policy_file, cedarpy.PolicySet.from_str(text), schema, ids, roles, purposes, digest, recipients, fields)
 
@@ -178,7 +186,9 @@ def _names(path: Path, schema: str, kind: str) -> tuple[str, ...]:
     """The names of an enumerated entity type, from the schema as Cedar prints it."""
     found = re.search(rf'^entity {kind} enum \[((?:"(?:[^"\\]|\\.)*"(?:, )?)+)\];$', schema, re.MULTILINE)
     if not found:
-        raise InputError(path, kind, f'there is no `entity {kind} enum ["…"]`', "take the built-in schema.cedarschema and add to it")
+        raise InputError(
+            path, kind, f'there is no `entity {kind} enum ["…"]`', "take the built-in schema.cedarschema and add to it"
+        )
     return tuple(json.loads(f"[{found[1]}]"))
 
 
@@ -191,12 +201,16 @@ def _ids(path: Path, text: str) -> dict[str, str]:
     except ValueError as error:
         raise InputError(path, "", _first(error), "see https://docs.cedarpolicy.com/policies/syntax-policy.html") from error
     if parsed.get("templates"):
-        raise InputError(path, "", "templates (?principal, ?resource) are not used here: they permit nothing", "write policies about roles")
+        raise InputError(
+            path, "", "templates (?principal, ?resource) are not used here: they permit nothing", "write policies about roles"
+        )
     ids: dict[str, str] = {}
     for number, (name, policy) in enumerate(parsed["staticPolicies"].items(), 1):
         given = (policy.get("annotations") or {}).get("id")
         if not given:
-            raise InputError(path, f"{name} (of {len(parsed['staticPolicies'])})", "a policy without an @id", 'write @id("name") before it')
+            raise InputError(
+                path, f"{name} (of {len(parsed['staticPolicies'])})", "a policy without an @id", 'write @id("name") before it'
+            )
         if given in ids.values():
             raise InputError(path, _place(text, given), "two policies have this @id", f"rename number {number}")
         ids[name] = given

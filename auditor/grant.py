@@ -128,12 +128,16 @@ def read(folder: Path, dataset: str, column: str) -> Grant | None:
     content = read_json(file, "a grant")
     made = content.get("format") if isinstance(content, dict) else None
     if made != FORMAT:
-        raise InputError(file, "format", f"a grant of the unknown format {made!r}", "upgrade label-auditor, or restore the file from git")
+        raise InputError(
+            file, "format", f"a grant of the unknown format {made!r}", "upgrade label-auditor, or restore the file from git"
+        )
     try:
         grant = Grant.model_validate_json(json.dumps(content), strict=True)
     except ValidationError as error:
         first = error.errors()[0]
-        raise InputError(file, ".".join(str(part) for part in first["loc"]), first["msg"].lower(), "restore the file from git") from error
+        raise InputError(
+            file, ".".join(str(part) for part in first["loc"]), first["msg"].lower(), "restore the file from git"
+        ) from error
     if (grant.dataset, grant.column) != (dataset, column):
         raise InputError(file, "column", f"is the grant of {grant.column} of {grant.dataset}", "restore the file from git")
     numbers = [one.epoch for one in grant.epochs]
@@ -159,7 +163,9 @@ def wrap_key(key: bytes, place: seal.Place, to: Permitted, policy: str) -> Wrap:
     try:
         wrapped = hpke.wrap(one.kem, one.hpke_key, key, _info(place, one.kem, bare))
     except ValueError as error:
-        raise InputError(f"policies/recipients/{one.name}.toml", "hpke", "is no public key", "ask its holder for `auditor identity show`") from error
+        raise InputError(
+            f"policies/recipients/{one.name}.toml", "hpke", "is no public key", "ask its holder for `auditor identity show`"
+        ) from error
     return bare.model_copy(update={"wrapped": base64.b64encode(wrapped).decode("ascii")})
 
 
@@ -212,18 +218,26 @@ def find(grant: Grant | None, place: seal.Place, identity: Identity, today: dt.d
     field = place.column
     epoch = grant.epoch(place.epoch) if grant else None
     if epoch is None:
-        raise AccessError(f"there is no grant for {field} of {place.dataset}, epoch {place.epoch}", "restore grants/ from git: without the grant nobody can open it")
+        raise AccessError(
+            f"there is no grant for {field} of {place.dataset}, epoch {place.epoch}",
+            "restore grants/ from git: without the grant nobody can open it",
+        )
     wrap = epoch.wrap_of(identity.name)
     if wrap is None:
         holders = ", ".join(one.recipient for one in epoch.wraps) or "nobody"
-        raise AccessError(f"{identity.name} has no grant for {field}", f"those who can open it: {holders}; let one of them import again once the policy allows you")
+        raise AccessError(
+            f"{identity.name} has no grant for {field}",
+            f"those who can open it: {holders}; let one of them import again once the policy allows you",
+        )
     if wrap.key_id != identity.key_id:
         raise AccessError(
-            f"the grant for {field} is for another key of {identity.name}", f"use the identity with the key id {wrap.key_id}, or have this one granted"
+            f"the grant for {field} is for another key of {identity.name}",
+            f"use the identity with the key id {wrap.key_id}, or have this one granted",
         )
     if wrap.not_after and today > wrap.not_after:
         raise AccessError(
-            f"the grant of {identity.name} for {field} ended on {wrap.not_after.isoformat()}", "have `until` extended in policies/recipients and import again"
+            f"the grant of {identity.name} for {field} ended on {wrap.not_after.isoformat()}",
+            "have `until` extended in policies/recipients and import again",
         )
     return epoch, wrap
 
@@ -243,7 +257,9 @@ def unwrap_key(epoch: Epoch, wrap: Wrap, place: seal.Place, identity: Identity) 
     if key is None or len(key) != seal.KEY_BYTES:
         raise InputError(file, wrap.recipient, "the grant was altered: its key does not unwrap", "restore the file from git")
     if not hmac.compare_digest(seal.commitment(key, place), epoch.commitment):
-        raise InputError(file, wrap.recipient, "the wrapped key is not the one that the grant commits to", "restore the file from git")
+        raise InputError(
+            file, wrap.recipient, "the wrapped key is not the one that the grant commits to", "restore the file from git"
+        )
     return key
 
 

@@ -84,7 +84,9 @@ class Recipient:
     @property
     def key_id(self) -> str:
         """128 bits of a digest over both public keys, as 32 hexadecimal digits."""
-        return hashlib.sha256(lp(b"label-auditor/recipient/v1", self.kem.encode(), self.hpke_key, self.signing_key)).hexdigest()[:32]
+        return hashlib.sha256(lp(b"label-auditor/recipient/v1", self.kem.encode(), self.hpke_key, self.signing_key)).hexdigest()[
+            :32
+        ]
 
     def toml(self) -> str:
         """The recipient's file, to be reviewed and committed."""
@@ -145,7 +147,9 @@ def check_name(name: str, roles: Iterable[str] = ()) -> None:
         UsageError: it cannot.
     """
     if not _NAME.fullmatch(name):
-        raise UsageError(f"{name!r} cannot be the name of an identity", "use lower case letters, digits, dots, dashes, such as ada or ci-main")
+        raise UsageError(
+            f"{name!r} cannot be the name of an identity", "use lower case letters, digits, dots, dashes, such as ada or ci-main"
+        )
     for role in roles:
         if not _ROLE.fullmatch(role):
             raise UsageError(f"{role!r} cannot be a role", "use lower case letters, digits and _, such as qa_lead")
@@ -179,11 +183,18 @@ def new(path: Path, name: str, kind: Kind = "person", passphrase: bytes | None =
         content["secret"] = _text(secret)
     else:
         salt, nonce = secrets.token_bytes(16), secrets.token_bytes(12)
-        content["sealed"] = {"salt": _text(salt), "nonce": _text(nonce), "secret": _text(_box(passphrase, salt).encrypt(nonce, secret, _header(content)))}
+        content["sealed"] = {
+            "salt": _text(salt),
+            "nonce": _text(nonce),
+            "secret": _text(_box(passphrase, salt).encrypt(nonce, secret, _header(content))),
+        }
     try:
         create(path, (json.dumps(content, indent=1) + "\n").encode(), 0o600)
     except FileExistsError:
-        raise UsageError(f"{path}: there is an identity already", "choose another --identity file: an overwritten identity opens nothing any more") from None
+        raise UsageError(
+            f"{path}: there is an identity already",
+            "choose another --identity file: an overwritten identity opens nothing any more",
+        ) from None
     return made
 
 
@@ -206,7 +217,9 @@ def load(path: Path, passphrase: bytes | None = None) -> Identity:
         if len(secret) != hpke.SIZES[kem].private + _SEED:
             raise ValueError("a key of another length")  # noqa: TRY301
     except (KeyError, TypeError, ValueError) as error:
-        raise InputError(path, "", "is not a whole identity", "restore it from your backup, or make a new one and have it granted") from error
+        raise InputError(
+            path, "", "is not a whole identity", "restore it from your backup, or make a new one and have it granted"
+        ) from error
     made = Identity(name, kind, kem, secret[:-_SEED], secret[-_SEED:])
     public = made.recipient()
     if (public.hpke_key, public.signing_key, public.key_id) != stated:
@@ -220,13 +233,20 @@ def _read(path: Path) -> dict[str, Any]:
             mode = stat.S_IMODE(os.fstat(stream.fileno()).st_mode)
             data = stream.read(1 << 20)
     except OSError as error:
-        raise AccessError(f"{path}: the identity cannot be read: {error.strerror}", "give --identity FILE, or make one: auditor identity new") from error
+        raise AccessError(
+            f"{path}: the identity cannot be read: {error.strerror}", "give --identity FILE, or make one: auditor identity new"
+        ) from error
     if mode & 0o077:
-        raise AccessError(f"{path}: others can read this identity (mode {mode:04o})", f"chmod 600 {path}, and make a new one if it was ever copied")
+        raise AccessError(
+            f"{path}: others can read this identity (mode {mode:04o})",
+            f"chmod 600 {path}, and make a new one if it was ever copied",
+        )
     try:
         content = parse_json(data)
     except ValueError as error:
-        raise InputError(path, "", "is not a whole identity", "restore it from your backup, or make a new one and have it granted") from error
+        raise InputError(
+            path, "", "is not a whole identity", "restore it from your backup, or make a new one and have it granted"
+        ) from error
     made = content.get("format") if isinstance(content, dict) else None
     if not isinstance(made, str) or not made.startswith("label-auditor/identity/"):
         raise InputError(path, "", "is not an identity", "give the private file that `auditor identity new` wrote")
@@ -244,7 +264,9 @@ def _open(path: Path, sealed: Mapping[str, str], passphrase: bytes | None, heade
     try:
         return _box(passphrase, salt).decrypt(nonce, secret, header)
     except InvalidTag as error:
-        raise AccessError(f"{path}: wrong passphrase, or the file was altered", "try again; nobody can reset a passphrase") from error
+        raise AccessError(
+            f"{path}: wrong passphrase, or the file was altered", "try again; nobody can reset a passphrase"
+        ) from error
 
 
 def _box(passphrase: bytes, salt: bytes) -> Any:
@@ -279,13 +301,18 @@ def read_recipients(folder: Path) -> dict[str, Recipient]:
         other = next(iter(found.values()), one)
         if other.kem != one.kem:
             # A column key that is wrapped to one weak recipient is as weak as that one, whatever the others have.
-            raise InputError(file, "kem", f"{one.kem}, while {other.name} has {other.kem}", "one workspace holds one kind of key: make this identity again")
+            raise InputError(
+                file,
+                "kem",
+                f"{one.kem}, while {other.name} has {other.kem}",
+                "one workspace holds one kind of key: make this identity again",
+            )
         found[one.name] = one
     return found
 
 
 def _recipient(file: Path) -> Recipient:
-    hint = "write it with: auditor identity show --root . --role ROLE"
+    hint = "write it with: auditor identity show --write --role ROLE"
     try:
         public = _Public.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
         check_name(public.name, public.roles)
@@ -303,7 +330,12 @@ def _recipient(file: Path) -> Recipient:
     if len(hpke_key) != hpke.SIZES[one.kem].public or len(signing_key) != _SEED:
         raise InputError(file, "hpke", "a key of the wrong length", hint)
     if one.key_id != public.key_id:
-        raise InputError(file, "key_id", "the key id does not belong to the keys", "was a key exchanged? ask its holder for `auditor identity show`")
+        raise InputError(
+            file,
+            "key_id",
+            "the key id does not belong to the keys",
+            "was a key exchanged? ask its holder for `auditor identity show`",
+        )
     return one
 
 

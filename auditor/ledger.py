@@ -60,7 +60,9 @@ def append(folder: Path, actor: str, at: dt.datetime, entry: Mapping[str, str | 
         finally:
             os.close(parent)
     except OSError as error:
-        raise AuditorError(f"{file}: the ledger cannot be written: {error.strerror}", "nothing was opened; make the ledger writable") from error
+        raise AuditorError(
+            f"{file}: the ledger cannot be written: {error.strerror}", "nothing was opened; make the ledger writable"
+        ) from error
 
 
 def _digest(line: bytes) -> str:
@@ -92,7 +94,9 @@ def verify(file: Path) -> list[dict[str, Any]]:
         except ValueError as error:
             raise InputError(file, f"line {number}", "is no entry", "compare with the ledger in git's history") from error
         if not isinstance(entry, dict) or entry.get("prev") != _digest(before):
-            raise InputError(file, f"line {number}", "does not follow from the line before", "compare with the ledger in git's history")
+            raise InputError(
+                file, f"line {number}", "does not follow from the line before", "compare with the ledger in git's history"
+            )
         entries.append(entry)
         before = line
     return entries

@@ -232,4 +232,6 @@ def _refused(place: Place, row: int, cell: bytes | None) -> InputError:
         what = f"a cell of the unknown version {cell[0]}"
     elif cell and len(cell) >= 3 and cell[1:3] != place.epoch.to_bytes(2, "big"):
         what = f"a cell of epoch {int.from_bytes(cell[1:3], 'big')}, where epoch {place.epoch} is expected"
-    return InputError(f"{place.dataset}: {place.column}", f"row {row}", what, "restore the data from DVC, or import the source again")
+    return InputError(
+        f"{place.dataset}: {place.column}", f"row {row}", what, "restore the data from DVC, or import the source again"
+    )

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 import auditor
-from auditor.cli import audit, inspect
+from auditor.cli import audit, inspect, seal
 from auditor.errors import AuditorError
 
 
@@ -54,7 +54,7 @@ def cli() -> None:
     """  # noqa: D301  # \b is Click's sign for a paragraph whose lines stay as they are
 
 
-for command in (audit.audit, inspect.checks, inspect.explain, inspect.tables):
+for command in (audit.audit, inspect.checks, inspect.explain, inspect.tables, seal.identity, seal.open_, seal.access):
     cli.add_command(command)
 
 
