@@ -1,6 +1,7 @@
 """Canonical bytes of typed values: one value, one byte string, and back exactly (NaN's bits, -0.0, empty and NULL included).
 
-The first byte is 0 for NULL, else the code of the type; so a cell says what it is, and one that was sealed as another type is refused.
+The first byte is 0 for NULL, else the code of the type; so a cell says what it is, and one that was sealed as another
+type is refused.
 Strings are UTF-8; numbers, times (microseconds) and booleans have their fixed width, little end first; a list or struct is the
 sequence of its parts' encodings, each behind its length (`auditor.framing.lp`), for lists with the number of parts known from it.
 """

@@ -1,6 +1,9 @@
-"""How several byte strings become one, so that no two lists of parts look alike."""
+"""How several byte strings become one, so that no two lists of parts look alike; and how bytes stand in text."""
 
 from __future__ import annotations
+
+import base64
+import binascii
 
 
 def lp(*parts: bytes) -> bytes:
@@ -12,3 +15,20 @@ def lp(*parts: bytes) -> bytes:
     False
     """
     return b"".join(len(part).to_bytes(8, "big") + part for part in parts)
+
+
+def base64_text(data: bytes) -> str:
+    """Bytes as text (RFC 4648)."""
+    return base64.b64encode(data).decode("ascii")
+
+
+def base64_bytes(text: str) -> bytes:
+    """The bytes of such a text.
+
+    Raises:
+        ValueError: it is none.
+    """
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, TypeError) as error:
+        raise ValueError("not base64") from error

@@ -1,22 +1,23 @@
 """Grants: column keys, wrapped to those who may open the column. `grants/DATASET/COLUMN.json`, in git.
 
-A wrap is an HPKE ciphertext whose `info` binds format, dataset, column, epoch, kind of key, recipient, key id, the digest of the policy that
+A wrap is an HPKE ciphertext whose `info` binds format, dataset, column, epoch, kind of key, recipient, key id, the
+digest of the policy that
 allowed it and its last day: with one of them changed it does not open. Beside the wraps stands a commitment to the key, compared
 after unwrapping. A wrap that stays stays as it is, so a grant changes only where somebody comes or goes.
 
-What a grant does not do: its last day is checked by this program, and the policy's purposes are; somebody who holds a wrap and works
+What a grant does not do: its last day is checked by this program, and the policy's purposes are; somebody who holds a
+wrap and works
 with raw libraries is bound by neither. Nor does a wrap say who made it (grants are not signed yet).
 """
 
 from __future__ import annotations
 
-import base64
 import datetime as dt  # noqa: TC003  # pydantic resolves annotations when it runs
 import hashlib
 import hmac
 import json
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -24,13 +25,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from auditor import hpke, seal
 from auditor.errors import AccessError, InputError
 from auditor.files import read_json
-from auditor.framing import lp
+from auditor.framing import base64_bytes, base64_text, lp
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from auditor.identity import Identity, Recipient
+    from auditor.identity import Identity
+    from auditor.recipient import Recipient
 
 FORMAT = "label-auditor/grant/v1"
 _LONGEST = 150  # characters of a file's name; longer ones end in a digest
@@ -166,7 +168,7 @@ def wrap_key(key: bytes, place: seal.Place, to: Permitted, policy: str) -> Wrap:
         raise InputError(
             f"policies/recipients/{one.name}.toml", "hpke", "is no public key", "ask its holder for `auditor identity show`"
         ) from error
-    return bare.model_copy(update={"wrapped": base64.b64encode(wrapped).decode("ascii")})
+    return bare.model_copy(update={"wrapped": base64_text(wrapped)})
 
 
 def new_epoch(key: bytes, place: seal.Place, padding: seal.Padding, to: Iterable[Permitted], policy: str) -> Epoch:
@@ -250,7 +252,7 @@ def unwrap_key(epoch: Epoch, wrap: Wrap, place: seal.Place, identity: Identity) 
     """
     file = f"grants/{place.dataset}/{place.column}.json"
     try:
-        raw = base64.b64decode(wrap.wrapped, validate=True)
+        raw = base64_bytes(wrap.wrapped)
     except ValueError as error:
         raise InputError(file, wrap.recipient, "the wrapped key is not base64", "restore the file from git") from error
     key = hpke.unwrap(identity.kem, identity.hpke_key, raw, _info(place, identity.kem, wrap)) if epoch.kem == identity.kem else None
@@ -266,8 +268,3 @@ def unwrap_key(epoch: Epoch, wrap: Wrap, place: seal.Place, identity: Identity) 
 def at_epoch(place: seal.Place, number: int) -> seal.Place:
     """The same column at another epoch."""
     return replace(place, epoch=number)
-
-
-def content(grants: Iterable[Grant]) -> dict[str, Any]:
-    """Who holds a wrap for which column, for comparing with what the policy says: (dataset, column) -> names."""
-    return {f"{one.dataset}: {one.column}": sorted(wrap.recipient for wrap in one.epochs[-1].wraps) for one in grants}

@@ -1,6 +1,7 @@
 """How a table is hidden: the SQL that shows, turns into a keyed pseudonym, or takes away each field, as the policy says.
 
-One plan serves both doors: `policy.open_tables`, through which checks see clear tables, and `protect.protect`, through which tables are
+One plan serves both doors: `policy.open_tables`, through which checks see clear tables, and `protect.protect`, through
+which tables are
 written to a workspace.
 """
 

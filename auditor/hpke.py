@@ -1,6 +1,7 @@
 """HPKE (RFC 9180) in the two shapes that we use, over raw keys: base mode, HKDF-SHA256, AES-256-GCM.
 
-Base mode does not say who wrapped: anybody can wrap a key of their own to a recipient. What is wrapped is bound by `info`, since the
+Base mode does not say who wrapped: anybody can wrap a key of their own to a recipient. What is wrapped is bound by
+`info`, since the
 one-shot interface has no associated data.
 """
 

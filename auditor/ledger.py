@@ -1,6 +1,7 @@
 """The ledger: who opened which field, when and for which purpose. `ledger/NAME.jsonl`, one file an identity, append only.
 
-An entry is on disk before the key is released (flock, append, fsync). Each line names the SHA-256 of the line before, so that a change
+An entry is on disk before the key is released (flock, append, fsync). Each line names the SHA-256 of the line before,
+so that a change
 or a gap in the middle shows. That is all it proves yet: lines are not signed, and somebody who can write the file can
 write it anew from some line on, or cut its end off; git's history and signed heads are for that. Somebody who holds a
 key and uses raw libraries leaves no entry. No entry holds personal data of those whom the data is about.
@@ -50,7 +51,7 @@ def append(folder: Path, actor: str, at: dt.datetime, entry: Mapping[str, str | 
             line = {"format": FORMAT, "prev": _digest(last), "at": at.isoformat(timespec="seconds"), "actor": actor, **entry}
             data = json.dumps(line, ensure_ascii=False).encode() + b"\n"
             if os.write(handle, data) != len(data):
-                raise OSError(errno.ENOSPC, "the disk is full")  # noqa: TRY301  # a short write is a failed one
+                raise OSError(errno.ENOSPC, "the disk is full")  # a short write is a failed one
             os.fsync(handle)
         finally:
             os.close(handle)

@@ -128,7 +128,7 @@ class Session:
         return None
 
     def _concealed(self, columns: Sequence[str]) -> Lack | None:
-        """What is lacking where the policy hides columns, or all that a column of attributes would hold; None where it hides nothing.
+        """What is lacking where the policy hides columns, or all that their MAPs would hold; None where it hides nothing.
 
         Where several are hidden, those that are sealed are named: somebody can open them.
         """

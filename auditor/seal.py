@@ -5,12 +5,16 @@
     aad      = lp(format, dataset, column, row id, subject tag, epoch)
 
 - A cell is bound to its place: moved to another row, column, dataset or epoch it does not open.
-- Sealing is deterministic, so an unchanged cell keeps its bytes and versions can be compared; AES-GCM-SIV (RFC 8452) is made for that.
+- Sealing is deterministic, so an unchanged cell keeps its bytes and versions can be compared; AES-GCM-SIV (RFC 8452)
+  is made for that.
   The row id in the aad makes equal values of different rows look different.
-- NULLs are sealed like values. All cells of a number column, and all of an enumeration, have one length; texts fall into buckets that double.
-- AES-GCM-SIV does not commit to its key: the key's `commitment` is compared after it was unwrapped, before anything is opened with it.
+- NULLs are sealed like values. All cells of a number column, and all of an enumeration, have one length; texts fall
+  into buckets that double.
+- AES-GCM-SIV does not commit to its key: the key's `commitment` is compared after it was unwrapped, before anything is
+  opened with it.
 
-A subject's key is the second factor, from which a subject's cell keys will be derived; columns without a subject use the column key alone.
+A subject's key is the second factor, from which a subject's cell keys will be derived; columns without a subject use
+the column key alone.
 """
 
 from __future__ import annotations
@@ -201,6 +205,7 @@ def unseal(
     Raises:
         InputError: a cell that was altered, moved, or sealed with another key; it names the row by number, from 0.
     """
+    from cryptography.exceptions import InvalidTag
     from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
 
     decrypt = AESGCMSIV(cell_key(key, place, subject_key)).decrypt
@@ -211,17 +216,15 @@ def unseal(
     try:
         for cell, row in zip(raw, rows, strict=True):
             if cell is None or cell[:3] != head:
-                raise _refused(place, len(done), cell)
-            plain = decrypt(_NONCE, cell[3:], before + row + after).rstrip(b"\0")
-            if plain[-1:] != _MARK:
-                raise _refused(place, len(done), cell)
-            done.append(plain[:-1])
-        return encoding.decode(done, type_)
-    except InputError:
-        raise
-    except Exception as error:
-        # InvalidTag; or what was sealed is of another type: both mean that it is not the cell that belongs here.
+                break
+            # The mark is there: nothing else was ever sealed under this tag.
+            done.append(decrypt(_NONCE, cell[3:], before + row + after).rstrip(b"\0")[:-1])
+        else:
+            return encoding.decode(done, type_)
+    except (InvalidTag, ValueError) as error:
+        # Refused by its tag, too short to have one, or of another type: it is not the cell that belongs here.
         raise _refused(place, len(done), b"") from error
+    raise _refused(place, len(done), raw[len(done)])
 
 
 def _refused(place: Place, row: int, cell: bytes | None) -> InputError:

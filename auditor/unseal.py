@@ -1,6 +1,7 @@
 """Opening sealed fields: policy, grant, ledger, key, cells, in this order.
 
-A field is opened where the policy allows it for the purpose, a grant holds the key for this identity and has not ended, and the entry in the
+A field is opened where the policy allows it for the purpose, a grant holds the key for this identity and has not
+ended, and the entry in the
 ledger is on disk. The dataset's name comes from where the tables stand, never from the file of cells: one from another
 dataset does not open.
 """
@@ -134,7 +135,7 @@ def _release(opener: Opener, folder: Path, dataset: str, field: str, purpose: st
     decision = policies.demand(opener.access, who.name, field, purpose, at, dataset)
     place = _place(folder, table, part, dataset)
     epoch, wrap = grant.find(grant.read(opener.grants, dataset, field), place, who, at.date())
-    entry = {
+    entry: dict[str, str | int] = {
         "action": "open", "dataset": dataset, "field": field, "epoch": place.epoch, "purpose": purpose,
         "policies": ", ".join(decision.policies), "key_id": who.key_id,
     }  # fmt: skip
@@ -247,7 +248,8 @@ def _put_back(con: Connection, table: str, files: Mapping[str, Path], source: Pa
     joined, values, entries = [], {}, []
     for number, (part, file) in enumerate(files.items()):
         joined.append(
-            f"JOIN read_parquet([{literal(str(file))}], file_row_number = true) AS v{number} ON v{number}.file_row_number = t.file_row_number"
+            f"JOIN read_parquet([{literal(str(file))}], file_row_number = true) AS v{number} "
+            f"ON v{number}.file_row_number = t.file_row_number"
         )
         if part.startswith("attributes."):
             entries.append(f"struct_pack(key := {literal(part.removeprefix('attributes.'))}, value := v{number}.value)")

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from auditor import access as policies
-from auditor import content, grant, identity, policy, unseal
+from auditor import content, grant, identity, policy, recipient, unseal
 from auditor.errors import UsageError
 from auditor.files import create, write_text
 from auditor.outputs.csv import plain
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from auditor.access import Access
-    from auditor.identity import Identity, Kind, Recipient
+    from auditor.identity import Identity
+    from auditor.recipient import Kind, Recipient
 
 
 def now() -> dt.datetime:
@@ -80,12 +81,12 @@ def make_identity(
         UsageError: there is an identity or a recipient of that name already, or a name, role or passphrase that cannot be.
     """
     target = root / "policies" / "recipients" / f"{name}.toml"
-    identity.check_name(name, roles)
+    recipient.check_name(name, roles)
     _known_roles(root, roles)
     if target.exists():
         raise UsageError(f"{target}: there is a recipient of this name already", "choose another --name, or remove theirs first")
     # One kind of key in a workspace: whoever comes later follows those who are there.
-    there = identity.read_recipients(target.parent)
+    there = recipient.read_recipients(target.parent)
     kem = next(iter(there.values())).kem if there else None
     made = identity.new(file, name, kind, secret, kem)
     write_text(target, made.recipient(roles).toml())
@@ -274,7 +275,8 @@ def matrix_json(root: Path) -> str:
     found = [
         {
             "dataset": one.dataset, "field": one.field, "sensitivity": access.fields.rule(one.field).sensitivity,
-            "may": {name: list(purposes) for name, purposes in one.may.items()}, "holders": list(one.holders), "differs": one.differs,
+            "may": {name: list(purposes) for name, purposes in one.may.items()}, 
+            "holders": list(one.holders), "differs": one.differs,
         }
         for one in standings(root, access)
     ]  # fmt: skip

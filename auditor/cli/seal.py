@@ -102,7 +102,8 @@ def open_(
 ) -> None:
     """Open a sealed field such as annotator.attributes.gender, and print its values beside the rows' keys.
 
-    It opens where policies/access.cedar permits it for the purpose and a grant holds the key for your identity; the ledger says that
+    It opens where policies/access.cedar permits it for the purpose and a grant holds the key for your identity; the
+    ledger says that
     it did, before. What you print or write is in clear: its protection is yours from then on.
     """
     from auditor import vault

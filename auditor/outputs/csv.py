@@ -22,10 +22,10 @@ _RUN = re.compile(r"[\s\u00a0]*[=+\-@\uff1d\uff0b\uff0d\uff20|]")
 
 
 def plain(value: Any) -> Any:
-    """A cell that neither a terminal nor a spreadsheet runs; other values than texts stay as they are.
+    r"""A cell that neither a terminal nor a spreadsheet runs; other values than texts stay as they are.
 
-    >>> plain("=1+1"), plain("-"), plain("a\\x1b[31m"), plain(-1.5)
-    ("'=1+1", "'-", 'a\\\\x1b[31m', -1.5)
+    >>> plain("=1+1"), plain("-"), plain("a\x1b[31m"), plain(-1.5)
+    ("'=1+1", "'-", 'a\\x1b[31m', -1.5)
     """
     if not isinstance(value, str):
         return value
