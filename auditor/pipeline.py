@@ -21,7 +21,7 @@ from auditor import check as checks_module
 from auditor import finding, freshness, gate, journal, measure, release, steps, workspace
 from auditor import settings as settings_module
 from auditor.audience import Audience
-from auditor.door import open_stored
+from auditor.door import Seen, open_stored
 from auditor.engines import duckdb as engine
 from auditor.errors import AuditorError
 from auditor.files import sha256_file, write_text
@@ -76,6 +76,7 @@ def opened(
     progress: Callable[[str, int, int | None], None],
     *,
     old: Old | None = None,
+    seen: Seen | None = None,
 ) -> Iterator[Opened]:
     """Open a workspace.
 
@@ -84,19 +85,23 @@ def opened(
         work: a private folder; measures that must be computed anew go into its `measures`.
         progress: called with what, done, total.
         old: an old release to open in place of the workspace's own tables.
+        seen: tables that were opened already, in place of the workspace's own: no kept measure is theirs.
     """
     settings = space.settings()
     binder = checks_module.Binder(measure.columns())
     checks = steps.known_checks(binder, space.checks)
     settings_module.verify(settings, checks)
     notes = old.sources if old else space.sources()
-    if old:
+    measures: Mapping[str, Path] = {}
+    if seen:
+        stored = seen.tables
+    elif old:
         stored = workspace.of_paths(dict(old.tables), _same_media(space, old, work))
         measures = old.measures
     else:
-        stored = workspace.stored_tables(space.tables_folder(), _media(space, work))
+        stored = workspace.stored_tables(space.tables_folder(), local_media(space, work))
         measures = {path.name: path for path in space.measures.glob("*")}
-    seen = open_stored(space.policy(), stored, notes.values(), work)
+    seen = seen or open_stored(space.policy(), stored, notes.values(), work)
     session = Session(seen.tables, work / "measures", work, binder, memory=settings.memory, progress=progress, hidden=seen.hidden)
     digests = freshness.Digests(space.state / "digests.json")
     stale = _adopt(session, stored.paths, measures, digests)
@@ -106,7 +111,7 @@ def opened(
         digests.save()
 
 
-def _media(space: Workspace, work: Path) -> Path | None:
+def local_media(space: Workspace, work: Path) -> Path | None:
     """Where the media of all sources are on this machine, or None."""
     parts = [path for name in space.sources() if (path := space.state / "media" / f"{name}.parquet").is_file()]
     if len(parts) < 2:
@@ -126,7 +131,7 @@ def _media(space: Workspace, work: Path) -> Path | None:
 
 def _same_media(space: Workspace, old: Old, work: Path) -> Path | None:
     """This machine's media of an old release's items, those whose size is still the one of that time."""
-    now = _media(space, work)
+    now = local_media(space, work)
     if now is None:
         return None
     con = engine.connect(work)
@@ -414,19 +419,31 @@ def run_checks_at(
     """Ask today's checks of an old release's tables, read where they lie in DVC's cache; writes at/REVISION/."""
     with space.writing("check --at") as work:
         old = release.read_old(space, revision)
+        made = work / "made"
+        made.mkdir()
         with opened(space, work, progress, old=old) as at:
-            made = work / "made"
-            made.mkdir()
-            results, summary = ask(at, made, progress)
-            found = read_found(made)
-            verdict = decide(space, found, as_of)
-            inputs = [{"source": name, **note} for name, note in old.sources.items()]
-            text = json_output.verdict(verdict, summary, inputs, as_of, "internal", at.settings, found.body["findings_sha256"])
-            write_text(made / "verdict.json", text)
-            write_text(made / "report.html", page(at, found, as_of))
+            done, verdict = ask_and_decide(at, made, as_of, progress, old.sources)
         target = space.root / "at" / revision.replace("/", "_")
         journal.commit(space.root, {made: target})
-        return Checked(results, summary, target), verdict
+        return Checked(done.results, done.summary, target), verdict
+
+
+def ask_and_decide(
+    at: Opened,
+    folder: Path,
+    as_of: dt.date,
+    progress: Callable[[str, int, int | None], None],
+    sources: Mapping[str, Any] | None = None,
+) -> tuple[Checked, gate.Verdict]:
+    """Findings, verdict and report in one folder: for an old release, or for a run with an identity."""
+    results, summary = ask(at, folder, progress)
+    found = read_found(folder)
+    verdict = decide(at.space, found, as_of)
+    inputs = [{"source": name, **note} for name, note in (at.space.sources() if sources is None else sources).items()]
+    text = json_output.verdict(verdict, summary, inputs, as_of, "internal", at.settings, found.body["findings_sha256"])
+    write_text(folder / "verdict.json", text)
+    write_text(folder / "report.html", page(at, found, as_of))
+    return Checked(results, summary, folder), verdict
 
 
 def run_release(
