@@ -108,8 +108,11 @@ def open_stored(
         finally:
             con.close()
         present[name] = present_columns(paths[name])
-    said = tuple(dict.fromkeys(sentence for note in notes for sentence in note.get("notes", ())))
-    return Seen(Tables(paths, stored.rows, present, stored.media, ()), hidden, said)
+    said = list(dict.fromkeys(sentence for note in notes for sentence in note.get("notes", ())))
+    sealed = [field for field, how in treated.items() if how == "seal"]
+    if sealed:
+        said.append(f"sealed, so no check saw: {', '.join(sealed)}; who may runs auditor check --purpose PURPOSE")
+    return Seen(Tables(paths, stored.rows, present, stored.media, ()), hidden, tuple(said))
 
 
 def _select(table: str, hidden: list[str]) -> str:

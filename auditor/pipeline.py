@@ -242,11 +242,13 @@ class Checked:
         results: check -> what became of it.
         summary: headline figures.
         folder: where findings.parquet, findings.csv and results.json are.
+        notes: sentences about the import and the policy.
     """
 
     results: Mapping[str, Result]
     summary: Summary
     folder: Path
+    notes: tuple[str, ...] = ()
 
 
 def run_checks(space: Workspace, progress: Callable[[str, int, int | None], None]) -> Checked:
@@ -256,7 +258,7 @@ def run_checks(space: Workspace, progress: Callable[[str, int, int | None], None
         made.mkdir()
         results, summary = ask(at, made, progress)
         journal.commit(space.root, {made: space.findings})
-        return Checked(results, summary, space.findings)
+        return Checked(results, summary, space.findings, at.notes)
 
 
 def ask(at: Opened, folder: Path, progress: Callable[[str, int, int | None], None]) -> tuple[dict[str, Result], Summary]:
@@ -425,7 +427,7 @@ def run_checks_at(
             done, verdict = ask_and_decide(at, made, as_of, progress, old.sources)
         target = space.root / "at" / revision.replace("/", "_")
         journal.commit(space.root, {made: target})
-        return Checked(done.results, done.summary, target), verdict
+        return dataclasses.replace(done, folder=target), verdict
 
 
 def ask_and_decide(
@@ -443,7 +445,7 @@ def ask_and_decide(
     text = json_output.verdict(verdict, summary, inputs, as_of, "internal", at.settings, found.body["findings_sha256"])
     write_text(folder / "verdict.json", text)
     write_text(folder / "report.html", page(at, found, as_of))
-    return Checked(results, summary, folder), verdict
+    return Checked(results, summary, folder, at.notes), verdict
 
 
 def run_release(

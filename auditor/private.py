@@ -7,6 +7,7 @@ Each run's folder says who made it, when and for which purpose, and only its mak
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from auditor import access, importing, journal, pipeline, unseal, vault, workspace
@@ -54,7 +55,7 @@ def run_private(
         target.parent.mkdir(mode=0o700, exist_ok=True)
         target.parent.chmod(0o700)
         journal.commit(space.root, {made: target})
-        return pipeline.Checked(done.results, done.summary, target), verdict
+        return replace(done, folder=target), verdict
 
 
 def _unsealed(space: Workspace, who: Identity, purpose: str, work: Path) -> tuple[Tables, list[str]]:

@@ -16,6 +16,13 @@ from auditor.cli import audit, inspect, seal, workspace
 from auditor.errors import AuditorError
 
 
+def _lines(text: str) -> str:
+    """A hint: lines to copy stay lines; nothing else in it acts on the terminal."""
+    from auditor.outputs.escape import visible
+
+    return "\n".join(visible(line) for line in text.split("\n"))
+
+
 class Main(click.Group):
     """The group: our errors become two lines on standard error and an exit code."""
 
@@ -28,7 +35,7 @@ class Main(click.Group):
         except AuditorError as error:
             click.echo(f"{click.style('auditor: error:', fg='red')} {visible(error.message)}", err=True)
             if error.hint:
-                click.echo(f"{click.style('auditor: hint:', fg='cyan')} {visible(error.hint)}", err=True)
+                click.echo(f"{click.style('auditor: hint:', fg='cyan')} {_lines(error.hint)}", err=True)
             ctx.exit(error.exit_code)
         except (click.exceptions.Exit, click.exceptions.Abort, click.ClickException):
             raise

@@ -63,6 +63,7 @@ def checked(done: Checked, verdict: Verdict | None = None) -> str:
     )
     lines = [_line("checked", f"{ran} of {len(done.results)} checks ran: {found}")]
     lines += [_line("error", f"{one.check_id} failed: {one.reason}") for one in failed]
+    lines += [_line("note", note) for note in done.notes if note.startswith("sealed")]
     if verdict is not None:
         lines.append(_line(verdict.result.upper(), "; ".join(verdict.reasons[:3])))
         return "\n".join([*lines, _line("next", f"open {done.folder.parent.name}/{done.folder.name}/report.html")])
