@@ -28,6 +28,13 @@ _COLOURS = {
 }  # fmt: skip
 
 
+_NOUNS = {
+    "item": ("items", "item"), "annotation": ("annotations", "annotation"), "annotator": ("annotators", "annotator"),
+    "ontology": ("labels allowed", "label allowed"), "prediction": ("predictions", "prediction"),
+    "embedding": ("embeddings", "embedding"), "intake": ("rows with something wrong", "row with something wrong"),
+}  # fmt: skip
+
+
 def _line(word: str, text: str) -> str:
     return f"{click.style(f'{word:<10}', fg=_COLOURS.get(word.lower()))} {visible(text)}".rstrip()
 
@@ -35,9 +42,7 @@ def _line(word: str, text: str) -> str:
 def imported(done: Imported) -> str:
     """What an import brought."""
     rows = ", ".join(
-        f"{count:,} {table}{'' if count == 1 or table == 'ontology' else 's'}"
-        for table, count in done.rows.items()
-        if table != "model"
+        f"{done.rows[table]:,} {noun[done.rows[table] == 1]}" for table, noun in _NOUNS.items() if done.rows.get(table)
     )
     did = "same rows as before" if done.unchanged else "replaced" if done.replaced else "imported"
     lines = [_line(did if len(did) < 11 else "unchanged", f"{done.name}: {rows}")]
