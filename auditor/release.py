@@ -242,6 +242,7 @@ class Old:
         sources: the notes in sources/ of that time.
         tables: table -> file.
         measures: file name in measures/ -> file.
+        findings: findings.parquet of that time, or None.
     """
 
     revision: str
@@ -249,6 +250,7 @@ class Old:
     sources: Mapping[str, Any]
     tables: Mapping[str, Path]
     measures: Mapping[str, Path]
+    findings: Path | None = None
 
 
 def read_old(space: Workspace, revision: str) -> Old:
@@ -274,15 +276,17 @@ def read_old(space: Workspace, revision: str) -> Old:
         raise UsageError(f"{revision} holds no imported tables", "choose a later revision")
     folder = f"tables/{next(iter(notes)) if len(notes) == 1 else MERGED}"
     with _repo(root) as repo:
-        found = {part: _in_cache(repo, commit, f"{prefix}{part}") for part in (folder, "measures")}
+        found = {part: _in_cache(repo, commit, f"{prefix}{part}") for part in (folder, "measures", "findings")}
         if not found[folder] or not all(path.is_file() for files in found.values() for path in files.values()):
             _fetch(repo, commit, revision)
-            found = {part: _in_cache(repo, commit, f"{prefix}{part}") for part in (folder, "measures")}
+            found = {part: _in_cache(repo, commit, f"{prefix}{part}") for part in (folder, "measures", "findings")}
     missing = [name for name, path in found[folder].items() if not path.is_file()]
     if missing or not found[folder]:
         raise AuditorError(f"the data of {revision} is not in DVC's cache", f"fetch it: dvc fetch --rev {revision}")
     tables = {name.removesuffix(".parquet"): path for name, path in found[folder].items() if not name.endswith(".sealed.parquet")}
-    return Old(revision, commit, notes, tables, {name: path for name, path in found["measures"].items() if path.is_file()})
+    measures = {name: path for name, path in found["measures"].items() if path.is_file()}
+    findings = found["findings"].get("findings.parquet")
+    return Old(revision, commit, notes, tables, measures, findings if findings and findings.is_file() else None)
 
 
 def _in_cache(repo: Any, commit: str, folder: str) -> dict[str, Path]:

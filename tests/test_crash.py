@@ -103,8 +103,9 @@ def test_a_killed_sealing_import_opens(tmp_path, root):
     draw = random.Random(2)
     space = tmp_path / "space"
     run(tmp_path, "init", str(space))
-    (space / "policies" / "fields.toml").open("a").write(POLICY)
-    (space / "policies" / "access.cedar").open("a").write(ACCESS)
+    for name, text in (("fields.toml", POLICY), ("access.cedar", ACCESS)):
+        path = space / "policies" / name
+        path.write_text(path.read_text() + text)
     run(space, "identity", "new", "--name", "ada", "--role", "compliance", "--identity", str(tmp_path / "ada.json"))
     files = []
     for creed in ("Zarquonian", "Blorbish"):

@@ -45,7 +45,7 @@ ORDER = [
     {"vault", "journal", "freshness", "door"},
     {"workspace", "protection"},
     {"release"},
-    {"scaffold", "importing", "status", "pipeline"},
+    {"scaffold", "importing", "status", "pipeline", "private", "compare"},
     {"api"},
     {"listing"},
     {"cli", "__main__"},

@@ -63,7 +63,8 @@ def cli() -> None:
 
 for command in (
     audit.audit, workspace.init, workspace.import_, workspace.forget, workspace.measure, workspace.check, workspace.gate,
-    workspace.report, workspace.status, workspace.release, workspace.releases, inspect.checks, inspect.explain, inspect.tables,
+    workspace.report, workspace.status, workspace.release, workspace.releases,
+    workspace.diff, inspect.checks, inspect.explain, inspect.tables,
     seal.identity, seal.open_, seal.access,
 ):  # fmt: skip
     cli.add_command(command)

@@ -189,6 +189,19 @@ def release(name: str, even_failed: str, as_of: dt.datetime | None) -> None:
 
 
 @click.command()
+@click.argument("old")
+@click.argument("new", default="")
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+def diff(old: str, new: str, as_json: bool) -> None:
+    """Say what changed from release OLD to NEW (the workspace as it is, when not given): labels and findings."""
+    from auditor import compare
+    from auditor.outputs import steps as text
+
+    found = compare.between(_space(), old, new)
+    click.echo(text.difference_json(found) if as_json else text.difference(found))
+
+
+@click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print them as JSON.")
 def releases(as_json: bool) -> None:
     """List the releases with their verdicts, newest first."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from auditor.compare import Difference
     from auditor.gate import Verdict
     from auditor.importing import Imported
     from auditor.pipeline import Checked, Measured
@@ -98,6 +99,26 @@ def status(found: Sequence[Line]) -> str:
 def status_json(found: Sequence[Line]) -> str:
     """The same for machines."""
     return json.dumps([dataclasses.asdict(one) for one in found], indent=2)
+
+
+def difference(found: Difference) -> str:
+    """What changed, labels first, then findings."""
+    added, removed, changed = found.annotations
+    lines = [_line("items", f"{found.items[0]:,} added, {found.items[1]:,} removed")]
+    lines.append(_line("labels", f"{added:,} annotations added, {removed:,} removed, {changed:,} changed"))
+    what = ", ".join(f"{name} in {count:,}" for name, count in sorted(found.changes.items(), key=lambda one: (-one[1], one[0])))
+    lines += [_line("", f"changed: {what}")] if what else []
+    lines += [_line("", f"{before or '(none)'} -> {after or '(none)'}: {count:,}") for before, after, count in found.relabelled]
+    lines += [_line("gone", f"{count:,} x {check}") for check, count in found.gone.items()]
+    lines += [_line("new", f"{count:,} x {check}") for check, count in found.new.items()]
+    if not found.gone and not found.new:
+        lines.append(_line("findings", "the same"))
+    return "\n".join(lines)
+
+
+def difference_json(found: Difference) -> str:
+    """The same for machines."""
+    return json.dumps(dataclasses.asdict(found), indent=2, ensure_ascii=False)
 
 
 def releases(found: Sequence[Release]) -> str:
