@@ -229,7 +229,9 @@ def run(request: Request, progress: Callable[[str, int, int | None], None] = lam
                     verdict,
                     summary,
                     inputs if request.audience == "internal" else [],
-                    request,
+                    request.as_of,
+                    request.audience,
+                    request.settings,
                     sha256_file(made / "findings.parquet"),
                 ),
             )

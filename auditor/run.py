@@ -12,7 +12,7 @@ from auditor.errors import AuditorError
 from auditor.tables import TABLES, write_parquet
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     import pyarrow as pa
@@ -73,7 +73,8 @@ class Session:
         binder: empty tables, to find what a SQL measure reads.
         memory: DuckDB's memory limit.
         progress: called with (what, done, total).
-        hidden: "table.column" -> why the policy hides it.
+        hidden: "table.column" or "table.attributes.name" -> what to do if it should be shown; of a sealed one
+            "needs FIELD: sealed; what to do".
     """
 
     def __init__(
@@ -123,10 +124,19 @@ class Session:
                 full = f"{name}.{column}"
                 if full in optional or name in optional:
                     continue
-                if full in self.hidden:
-                    return Lack(f"needs {full}, which the policy does not show", self.hidden[full])
-                return Lack(f"no row has {full}", TABLES[name].columns[column].supply)
+                return self._concealed([full]) or Lack(f"no row has {full}", TABLES[name].columns[column].supply)
         return None
+
+    def _concealed(self, columns: Sequence[str]) -> Lack | None:
+        """What is lacking where the policy hides columns, or all that their MAPs would hold; None where it hides nothing.
+
+        Where several are hidden, those that are sealed are named: somebody can open them.
+        """
+        names = [name for name in sorted(self.hidden) if any(name == one or name.startswith(f"{one}.") for one in columns)]
+        sealed = [name for name in names if self.hidden[name].startswith("needs ")]
+        if sealed:
+            return Lack(f"needs {', '.join(sealed)}: sealed", self.hidden[sealed[0]].partition("; ")[2])
+        return Lack(f"needs {', '.join(names)}, which the policy does not show", self.hidden[names[0]]) if names else None
 
     def measure(self, name: str) -> Lack | None:
         """Compute a measure if that has not been done; says what it lacks, or None when its file is there."""
@@ -154,12 +164,15 @@ class Session:
     def _compute(self, name: str) -> Lack | None:
         module = measure.load(name)
         optional = frozenset(getattr(module, "OPTIONAL", ()))
-        reads = self._reads(module)
+        reads = self.reads(module)
         found = self.lack(reads, optional)
         if found is not None:
             return found
         for group in getattr(module, "ANY_OF", ()):
             if not any(column in self.tables.present[table] for table, _, column in (name.partition(".") for name in group)):
+                concealed = self._concealed(group)
+                if concealed is not None:
+                    return concealed
                 supplies = [TABLES[table].columns[column].supply for table, _, column in (name.partition(".") for name in group)]
                 return Lack(f"no row has {' or '.join(group)}", " or ".join(dict.fromkeys(filter(None, supplies))))
         if getattr(module, "MEDIA", False) and self.tables.media is None:
@@ -184,7 +197,13 @@ class Session:
         self.measures[name] = path
         return None
 
-    def _reads(self, module: object) -> dict[str, frozenset[str]]:
+    def adopt(self, name: str, path: Path) -> None:
+        """Take a measure that was computed before from the same rows by the same code."""
+        self.measures[name] = path
+        self._lacks[name] = None
+
+    def reads(self, module: object) -> dict[str, frozenset[str]]:
+        """Table or measure -> the columns that a measure's module reads; none means all, or only how many rows."""
         if hasattr(module, "SQL"):
             return self.binder.columns_read(module.SQL, {})
         reads: dict[str, frozenset[str]] = {}

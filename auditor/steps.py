@@ -106,8 +106,8 @@ def decide(
     return gate.decide(asked, results, ids, units, settings, as_of, baseline)
 
 
-def read_baseline(settings: Settings) -> frozenset[str]:
-    """The ids of the findings that do not count because an earlier audit had them.
+def read_baseline(settings: Settings, root: Path | None = None) -> frozenset[str]:
+    """The ids of the findings that do not count because an earlier audit had them; its path counts from `root`.
 
     Raises:
         UsageError: the file that the settings name cannot be read.
@@ -117,7 +117,7 @@ def read_baseline(settings: Settings) -> frozenset[str]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    path = Path(settings.gate.baseline)
+    path = (root or Path()) / settings.gate.baseline
     try:
         return frozenset(pq.read_table(path, columns=["finding_id"])["finding_id"].to_pylist())
     except (OSError, pa.ArrowException, KeyError) as error:
