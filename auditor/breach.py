@@ -18,9 +18,9 @@ from auditor import measure, suite
 from auditor.check import Binder, bind
 from auditor.errors import InputError
 from auditor.outputs.escape import shorten, visible
-from auditor.run import Lack, Result
+from auditor.run import Lack, Result, concealed
 from auditor.sqlguard import inspect
-from auditor.tables import TABLES, Column, quoted
+from auditor.tables import TABLES, Column, present_columns, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -116,10 +116,17 @@ class Contract:
 
 @dataclass(frozen=True)
 class Known:
-    """The tables that there are: their columns, and how many rows they have."""
+    """The tables that there are.
+
+    Attributes:
+        columns: table -> its columns, in order.
+        rows: table -> how many rows it has.
+        present: table -> columns in which a row at least is not NULL.
+    """
 
     columns: Mapping[str, tuple[str, ...]]
     rows: Mapping[str, int]
+    present: Mapping[str, frozenset[str]]
 
     @classmethod
     def of(cls, files: Mapping[str, Path]) -> Known:
@@ -130,6 +137,7 @@ class Known:
         return cls(
             {name: tuple(one.schema.to_arrow_schema().names) for name, one in metadata.items()},
             {name: one.num_rows for name, one in metadata.items()},
+            {name: present_columns(path) for name, path in files.items()},
         )
 
     def key(self, table: str) -> tuple[str, ...]:
@@ -207,10 +215,12 @@ def lack(one: Expectation, reads: Mapping[str, frozenset[str]], known: Known, hi
     for table, columns in sorted(reads.items()):
         if table not in known.columns:
             return Lack(f"there is no table {table} here", TABLES[table].supply)
-        for full, column in sorted((f"{table}.{column}", column) for column in columns):
-            if full in hidden:
-                return Lack(f"needs {full}, which the policy does not show", hidden[full])
-            if column not in known.columns[table]:
+        absent = [f"{table}.{column}" for column in sorted(columns - known.present[table])]
+        found = concealed(hidden, absent)
+        if found:
+            return found
+        for full in absent:
+            if full.partition(".")[2] not in known.columns[table]:
                 return Lack(f"needs {full}")
     if not known.rows[one.table] and not _OF_EMPTY.match(one.type):
         return Lack(f"no {one.table} rows", TABLES[one.table].supply if one.table in TABLES else "")
