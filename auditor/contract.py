@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from auditor.suite import Expectation, Suite
 
 MAX_ROWS = 1_000  # findings an expectation may make; the rest is counted
+# What every expectation has; hints name the rest.
+_OF_ALL = {"batch_id", "catch_exceptions", "condition_parser", "description", "id", "library_metadata", "meta", "metadata", "notes",
+           "rendered_content", "result_format", "severity", "windows"}  # fmt: skip
 # Great Expectations has these, and they need what there is not; the reason is shown.
 REFUSED = {
     "expect_query_results_to_match_comparison": "it compares with a second data source: join both tables in an "
@@ -157,7 +160,7 @@ def _build(one: Expectation, file: str, known: Mapping[str, Any]) -> Any:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"] if part != "__root__")
         place = f"{one.place} ({one.type})" + (f": {where}" if where else "")
-        fields = sorted(set(known[one.type].__fields__) - set(known[one.type].__mro__[-2].__fields__))
+        fields = sorted(set(known[one.type].__fields__) - _OF_ALL)
         raise InputError(file, place, str(first["msg"]).split("\n", 1)[0].lower(), f"it takes {', '.join(fields)}") from error
     except (TypeError, ValueError) as error:
         raise InputError(file, f"{one.place} ({one.type})", str(error).split("\n", 1)[0], "correct its kwargs") from error

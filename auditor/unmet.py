@@ -110,7 +110,7 @@ def _of_row(one: Expectation, entry: Mapping[str, Any], key: Sequence[str]) -> d
     return {
         **{name: _text(entry[name]) for name in names},
         "message": _sentence(one, _words(asked)),
-        "found": _text(asked),
+        "found": _text(next(iter(asked.values())) if len(asked) == 1 else asked),
     }
 
 

@@ -12,7 +12,7 @@ Great Expectations speaks SQLAlchemy and knows dialects by name. Ours has a sche
 from __future__ import annotations
 
 import secrets
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, registry
@@ -21,7 +21,7 @@ from sqlalchemy.engine import reflection
 from sqlalchemy.types import UserDefinedType
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from types import ModuleType
 
     from duckdb import DuckDBPyConnection
@@ -88,6 +88,12 @@ class _Connection:
 
 class _Compiler(PGCompiler):
     """PostgreSQL's SQL where DuckDB reads it the same way, DuckDB's where it does not."""
+
+    # Parameters are named for columns, and a name with white space in it is lost when a list of values is put in.
+    bindname_escape_characters: ClassVar[Mapping[str, str]] = {
+        **PGCompiler.bindname_escape_characters,
+        **{chr(code): "_" for code in range(0x3001) if chr(code).isspace()},
+    }
 
     def visit_custom_op_binary(self, element: Any, operator: Any, **kw: Any) -> str:
         """`~` and `!~` as functions: in DuckDB `~` may mean the whole text, in PostgreSQL it means any part."""
