@@ -19,7 +19,7 @@ import re
 from pathlib import Path
 
 def edit(image, change):
-    path = Path(f"BCCD/Annotations/{image}.xml")
+    path = Path(f"BCCD/BCCD/Annotations/{image}.xml")
     path.write_text(change(path.read_text()))
 
 # two cells that were clicked, not drawn
