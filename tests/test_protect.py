@@ -22,7 +22,7 @@ import pytest
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
 
-from auditor import access, classify, hpke, ledger, measure, policy, protect, unseal
+from auditor import access, classify, grant, hpke, ledger, measure, policy, protect, seal, unseal
 from auditor.check import Binder
 from auditor.errors import AccessError, InputError, UsageError
 from auditor.run import Session
@@ -43,7 +43,8 @@ SEALED = (
 @pytest.fixture
 def room(tmp_path):
     made = world(tmp_path)
-    made.protect()
+    made.protect("dan")
+    (made.root / "ledger" / "dan.jsonl").unlink(missing_ok=True)
     return made
 
 
@@ -453,7 +454,7 @@ def test_many_rows(tmp_path):
         f"SELECT 'i' || lpad(i::VARCHAR, 7, '0') AS item_id, CASE WHEN i % 3 > 0 THEN 'text ' || i END AS text FROM range({count}) t(i)",
     )
     tables = stage.finish(file)
-    made.protect(tables=tables)
+    made.protect("dan", tables=tables)
     before = made.digests("tables")
     made.protect("dan", tables=tables)
     assert made.digests("tables") == before
@@ -489,7 +490,7 @@ while True:
 
 def test_killed_at_any_moment_nothing_is_half_written(tmp_path):
     made = world(tmp_path)
-    made.protect()
+    made.protect("dan")
     want = made.digests("tables")
     for number in range(6):
         running = subprocess.Popen(
@@ -542,10 +543,70 @@ def test_a_proposal_survives_any_name(tmp_path):
 
 
 def test_the_newest_recipient_file_counts(room):
-    """A shortened end is a new wrap, and a new key: the old one would still open for longer than it should."""
+    """A shortened end is a new wrap; the key stays, since its holder may have it until then."""
     one = room.people["ada"].recipient(["compliance"])
     file = room.root / "policies" / "recipients" / "ada.toml"
     file.write_text(replace(one, until=dt.date(2026, 12, 31)).toml())
     room.protect("dan")
     with pytest.raises(AccessError, match="ended on 2026-12-31"):
         room.open("ada", GENDER, at=dt.datetime(2027, 1, 1, tzinfo=dt.UTC))
+
+
+def edit(room, change, field=GENDER):
+    file = room.root / "grants" / "d" / f"{field}.json"
+    content = json.loads(file.read_text())
+    change(content["epochs"][-1])
+    file.write_text(json.dumps(content))
+
+
+def newest(room, field=GENDER):
+    return json.loads((room.root / "grants" / "d" / f"{field}.json").read_text())["epochs"][-1]
+
+
+def test_a_key_that_an_insider_put_there_is_not_used(room):
+    """HPKE says nothing of who wrapped: eve wraps a key that she knows to the importer, and waits for the next import."""
+    known = bytes(32)
+    place = seal.Place("d", GENDER, 1)
+    made = grant.new_epoch(known, place, seal.Padding("one", 32), access.permitted(room.access, GENDER, NOW, "d"), "p" * 64)
+    forged = json.loads(grant.sign(made, place, room.people["eve"]).model_dump_json())
+    for maker in ("dan", "eve", ""):
+        edit(room, lambda epoch, maker=maker: epoch.update(forged | {"maker": maker}))
+        done = room.protect("dan")
+        assert any(f"{GENDER} is sealed under a new key (epoch 2)" in note and "signed for" in note for note in done.notes)
+        cell = pq.read_table(room.root / "tables" / "d" / "annotator.sealed.parquet")["attributes.gender"][0].as_py()
+        aad = seal._ends(place, b"")
+        with pytest.raises(InvalidTag):
+            AESGCMSIV(seal.cell_key(known, place)).decrypt(
+                bytes(12), cell[3:], aad[0] + seal.row_ids([pa.array(["w1"])])[0] + aad[1]
+            )
+        content = json.loads((room.root / "grants" / "d" / f"{GENDER}.json").read_text())
+        content["epochs"] = content["epochs"][:1]
+        (room.root / "grants" / "d" / f"{GENDER}.json").write_text(json.dumps(content))
+
+
+def test_who_hides_their_wrap_before_they_leave_still_changes_the_key(room):
+    """ada takes her own wrap out of the grant, so that nobody would see that she has the key."""
+    edit(room, lambda epoch: epoch.update(wraps=[one for one in epoch["wraps"] if one["recipient"] != "ada"]))
+    (room.root / "policies" / "recipients" / "ada.toml").unlink()
+    room.protect("dan")
+    assert newest(room)["epoch"] == 2
+    assert raw_open(room, room.people["ada"], GENDER) is None
+
+
+def test_a_first_import_without_an_identity_is_not_vouched_for(tmp_path):
+    made = world(tmp_path)
+    made.protect()
+    assert (newest(made)["maker"], newest(made)["signature"]) == ("", "")
+    made.protect("dan")
+    assert (newest(made)["epoch"], newest(made)["maker"]) == (2, "dan")
+    before = made.digests("tables")
+    made.protect("dan")
+    assert made.digests("tables") == before
+
+
+def test_grants_of_columns_that_are_gone_lose_who_may_not_open_them(room, tmp_path):
+    (room.root / "policies" / "recipients" / "ada.toml").unlink()
+    without = {**ROWS, "annotator": [{"annotator_id": "w1", "attributes": {"gender": "f"}}]}
+    room.protect("dan", tables=stage_tables(tmp_path / "other", **without))
+    assert [one["recipient"] for one in newest(room, "annotator.attributes.race")["wraps"]] == ["dan"]
+    assert newest(room, "annotator.attributes.race")["epoch"] == 1
