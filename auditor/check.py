@@ -212,7 +212,9 @@ def _looks_at(
 ) -> frozenset[str]:
     """The parameters of the header's `looks_at`; what it reads is added to `reads`."""
     if bool(header.looks_at) != bool(header.nothing):
-        raise CheckFileError(f"{where}: looks_at and nothing go together", "say in `nothing` what is missing where looks_at has no row")
+        raise CheckFileError(
+            f"{where}: looks_at and nothing go together", "say in `nothing` what is missing where looks_at has no row"
+        )
     if not header.looks_at:
         return frozenset()
     parsed = inspect(binder.con, header.looks_at, binder.known, f"{where}: looks_at")

@@ -255,7 +255,8 @@ def run_check(
         ask = _own if check.builtin else _foreign
         if check.header.looks_at:
             used = {name: value for name, value in params.items() if name in check.looks_with}
-            if not ask(session, f"SELECT 1 FROM ({check.header.looks_at}) LIMIT 1", used, files, lambda rows: rows.read_all().num_rows):
+            first = f"SELECT 1 FROM ({check.header.looks_at}) LIMIT 1"
+            if not ask(session, first, used, files, lambda rows: int(rows.read_all().num_rows)):
                 return Result(check.id, "skipped", reason=check.header.nothing, seconds=time.perf_counter() - started)
         count = ask(session, check.sql, params, files, sink)
     except Exception as error:  # noqa: BLE001  # whatever a check does, the others go on and the verdict says so

@@ -40,7 +40,9 @@ COLUMNS = {
     "agreement_low": Column("DOUBLE", "lower end of its 95 % Wilson interval", "0..1", absent=_ALONE),
     "agreement_high": Column("DOUBLE", "upper end", "0..1", absent=_ALONE),
     "peer_agreement": Column("DOUBLE", "median agreement of the annotators of the task who have enough votes", "0..1", absent=_FEW),
-    "agreement_p": Column("DOUBLE", "probability of agreeing so seldom, were the annotator like the median peer", "0..1", absent=_FEW),
+    "agreement_p": Column(
+        "DOUBLE", "probability of agreeing so seldom, were the annotator like the median peer", "0..1", absent=_FEW
+    ),
     "agreement_q": Column("DOUBLE", "the same, corrected over the annotators of the task", "0..1", absent=_FEW),
     "gold_compared": Column("BIGINT", "votes on items with a gold label"),
     "gold_agreed": Column("BIGINT", "of these, right ones"),
@@ -50,12 +52,24 @@ COLUMNS = {
     "median_seconds": Column("DOUBLE", "median time spent on an annotation", "seconds", needs=_TIMED),
     "timed": Column("BIGINT", "annotations with a time spent"),
     "peer_seconds": Column("DOUBLE", "median of the annotators' medians", "seconds", needs=_TIMED),
-    "seconds_z": Column("DOUBLE", "robust z of the log of median_seconds among the annotators; NULL for fewer than 3", needs=_TIMED, absent="fewer than 3 people have times"),
-    "longest_run": Column("BIGINT", "longest run of one label; NULL where time does not order the votes", needs="annotation.created_at"),
+    "seconds_z": Column(
+        "DOUBLE",
+        "robust z of the log of median_seconds among the annotators; NULL for fewer than 3",
+        needs=_TIMED,
+        absent="fewer than 3 people have times",
+    ),
+    "longest_run": Column(
+        "BIGINT", "longest run of one label; NULL where time does not order the votes", needs="annotation.created_at"
+    ),
     "run_label": Column("VARCHAR", "its label", needs="annotation.created_at"),
     "run_compared": Column("BIGINT", "votes of the run on items where the others have a majority"),
     "run_agreement": Column("DOUBLE", "share of these for that majority; NULL where nothing compares", "0..1"),
-    "run_chance": Column("DOUBLE", "upper bound of the probability of such a run for one who labels like the others", "0..1", needs="annotation.created_at"),
+    "run_chance": Column(
+        "DOUBLE",
+        "upper bound of the probability of such a run for one who labels like the others",
+        "0..1",
+        needs="annotation.created_at",
+    ),
     "entropy": Column("DOUBLE", "entropy of the labels given", "bits"),
     "slip_given": Column("VARCHAR", "commonest disagreement with the majority of the others: label given"),
     "slip_others": Column("VARCHAR", "… and the majority's label"),

@@ -30,7 +30,9 @@ _NONE = "no file is a readable image"
 COLUMNS = {
     "item_id": Column("VARCHAR", "the item"),
     "sha256": Column("VARCHAR", "digest of the file"),
-    "width": Column("INTEGER", "width in the file, EXIF rotation not applied; NULL where it is no readable image", "pixels", absent=_NONE),
+    "width": Column(
+        "INTEGER", "width in the file, EXIF rotation not applied; NULL where it is no readable image", "pixels", absent=_NONE
+    ),
     "height": Column("INTEGER", "height in the file, EXIF rotation not applied", "pixels", absent=_NONE),
     "phash": Column("UBIGINT", "64-bit DCT hash; NULL for images under 32 pixels and for flat ones", absent="no image has a hash"),
     "mean": Column("DOUBLE", "mean brightness", "0..255", absent=_NONE),

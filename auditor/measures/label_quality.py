@@ -43,7 +43,9 @@ COLUMNS = {
     "predicted_confidence": Column("FLOAT", "its probability", "0..1"),
     "confident": Column("VARCHAR", "the most probable among classes above their threshold; NULL where none is"),
     "confident_threshold": Column("FLOAT", "mean probability of that class over the annotations labelled so", "0..1"),
-    "suspicious": Column("BOOLEAN", "confident learning puts it off the diagonal: confident is not the given label", absent=_STRANGE),
+    "suspicious": Column(
+        "BOOLEAN", "confident learning puts it off the diagonal: confident is not the given label", absent=_STRANGE
+    ),
     "rank": Column("BIGINT", "1 for the lowest normalised margin of the model and task, equals by annotation_id"),
 }
 _BATCH = 1 << 22  # probabilities held at once, 16 MB as float32

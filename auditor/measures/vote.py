@@ -51,11 +51,17 @@ COLUMNS = {
     "first": Column("BOOLEAN", "a human's first answer to this item and task"),
     "several": Column("BOOLEAN", "its annotator gave this item and task at least two different answers"),
     "repeat": Column("BOOLEAN", "its annotator gave this item and task the same answer before"),
-    "others": Column("INTEGER", "label that most other votes give (a vote's own left out); NULL where tied or none", absent="no item has two votes"),
+    "others": Column(
+        "INTEGER",
+        "label that most other votes give (a vote's own left out); NULL where tied or none",
+        absent="no item has two votes",
+    ),
     "gold": Column(
-        "INTEGER", "the unit's gold label; NULL where there is none, or gold labels differ",
-        supply="give --gold FILE", absent="no item has a gold label",
-    ),  # fmt: skip
+        "INTEGER",
+        "the unit's gold label; NULL where there is none, or gold labels differ",
+        supply="give --gold FILE",
+        absent="no item has a gold label",
+    ),
     "seconds": Column("DOUBLE", "time spent on it", "seconds", needs="annotation.seconds"),
     "created_at": Column("TIMESTAMP", "when it was made", "UTC", needs="annotation.created_at"),
 }
