@@ -66,11 +66,11 @@ def _coverage(audit: Audit) -> list[str]:
 
 
 def _incomplete(audit: Audit) -> list[str]:
-    return [
-        click.style(f"{'incomplete':<10}", fg="yellow") + f" {visible(decision.check_id)} {visible(decision.reason)}"
-        for decision in audit.verdict.decisions
-        if decision.status == "incomplete"
-    ][:4]
+    if audit.verdict.result != "incomplete":
+        return []
+    # The reasons of the checks that block come last, and stand among what was found.
+    last = len(audit.verdict.reasons) - sum(decision.status == "failed" for decision in audit.verdict.decisions)
+    return [click.style(f"{'incomplete':<10}", fg="yellow") + f" {visible(reason)}" for reason in audit.verdict.reasons[:last][:4]]
 
 
 def _found(audit: Audit, width: int) -> list[str]:
