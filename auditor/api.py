@@ -257,7 +257,7 @@ def _import(request: Request, work: Path, progress: Callable[[str, int, int | No
         stage = Stage(con, work)
         stage.progress = progress
         inputs = []
-        for source in request.sources:
+        for source in formats.fitting(request.sources):
             progress(f"reading {source.path.name}", 0, None)
             name = formats.read(source, stage)
             inputs.append(provenance.describe(source, name))

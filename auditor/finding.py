@@ -32,6 +32,8 @@ COLUMNS: dict[str, Column] = {
     "evidence": Column("VARCHAR", "the check's other columns, as a JSON object"),
 }
 ORDER = "CASE severity WHEN 'error' THEN 0 WHEN 'warning' THEN 1 ELSE 2 END, check_id, score DESC NULLS LAST, finding_id"
+# What a link template may hold in braces.
+LINK_FIELDS = ("item_id", "annotation_id", "annotator_id")
 _OPERATORS = {
     "=": "=",
     "!=": "<>",
@@ -120,10 +122,10 @@ def _condition(where: Mapping[str, Any] | None) -> tuple[str, dict[str, Any]]:
 
 
 def _link(template: str) -> str:
-    """SQL that fills the template's {item_id}, {annotation_id}, {annotator_id}, {finding_id} with percent-encoded values."""
+    """SQL that fills the template's fields with percent-encoded values."""
     if not template:
         return "NULL"
     sql = "$link"
-    for name in ("item_id", "annotation_id", "annotator_id"):
+    for name in LINK_FIELDS:
         sql = f"replace({sql}, '{{{name}}}', url_encode(coalesce({name}, '')))"
     return sql

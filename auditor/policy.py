@@ -13,7 +13,7 @@ import hmac
 import re
 import secrets
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -202,7 +202,7 @@ def open_tables(tables: Tables, policy: Policy, key: bytes, *, stable: bool, wor
         notes.append("annotator ids look like names or e-mail addresses: shown as pseudonyms")
     if (used or personal) and not stable:
         notes.append("pseudonyms are new in every run: give --key-file FILE to keep them")
-    return Opened(Tables(paths, tables.rows, present, tables.media, tables.notes), hidden, tuple(notes), stable)
+    return Opened(replace(tables, paths=paths, present=present), hidden, tuple(notes), stable)
 
 
 def _macros(key: bytes) -> tuple[str, str]:

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from auditor import formats
 from auditor.outputs.html.findings import seen
 
 if TYPE_CHECKING:
@@ -190,7 +191,8 @@ def why_not(page: Page, name: str) -> str:
     lack = page.session.try_measure(name)
     if lack is None:
         return ""
-    return f"{lack.reason} ({lack.supply})" if lack.supply else lack.reason
+    supply = formats.supply(lack.supply, page.session.tables.formats)
+    return f"{lack.reason} ({supply})" if supply else lack.reason
 
 
 def finite(value: float | None) -> float | None:
