@@ -102,6 +102,15 @@ def add(
         con.unregister("check_rows")
 
 
+def hidden_groups(con: duckdb.DuckDBPyConnection) -> list[str]:
+    """Names of attributes whose value a finding names by a pseudonym: findings about groups carry them as `key` and `value`."""
+    rows = con.execute(
+        "SELECT DISTINCT json_extract_string(evidence, '$.key') AS name FROM finding "
+        "WHERE json_extract_string(evidence, '$.value') LIKE '~%' ORDER BY name"
+    ).fetchall()
+    return [str(row[0]) for row in rows if row[0] is not None]
+
+
 def _count(con: duckdb.DuckDBPyConnection) -> int:
     # fetchall, not fetchone: a result that is not read to its end keeps the connection busy
     return int(con.execute("SELECT count(*) FROM finding").fetchall()[0][0])

@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import hmac
+import json
 import re
 import secrets
 import tomllib
@@ -68,13 +69,15 @@ class Opened:
         tables: with pseudonyms and without hidden columns.
         hidden: "table.column" -> what to do if it should be shown.
         notes: sentences for the user about what is used and not shown.
-        stable: the pseudonyms are the same in the next run.
+        stable: findings are called by the same ids in the next run: nothing is a pseudonym, or the key is the user's.
+        used: attributes that are shown as pseudonyms, such as "annotator.age".
     """
 
     tables: Tables
     hidden: Mapping[str, str]
     notes: tuple[str, ...]
     stable: bool
+    used: tuple[str, ...] = ()
 
 
 def load(*files: Path) -> Policy:
@@ -201,8 +204,8 @@ def open_tables(tables: Tables, policy: Policy, key: bytes, *, stable: bool, wor
     if personal:
         notes.append("annotator ids look like names or e-mail addresses: shown as pseudonyms")
     if (used or personal) and not stable:
-        notes.append("pseudonyms are new in every run: give --key-file FILE to keep them")
-    return Opened(replace(tables, paths=paths, present=present), hidden, tuple(notes), stable)
+        notes.append("pseudonyms, and the ids of findings about them, are new in every run: give --key-file FILE to keep them")
+    return Opened(replace(tables, paths=paths, present=present), hidden, tuple(notes), stable or not (used or personal), tuple(used))
 
 
 def _macros(key: bytes) -> tuple[str, str]:
@@ -276,5 +279,24 @@ def _attributes(rules: Mapping[str, Show]) -> str:
     return f"map_from_entries(list_transform({entries}, lambda e: struct_pack(key := e.key, value := {value}))) AS attributes"
 
 
+def naming(attributes: Iterable[str], used: Iterable[str]) -> dict[str, str]:
+    """Attribute -> the line of a --policy file that lets findings name its values instead of pseudonyms.
+
+    Args:
+        attributes: names as findings give them, such as "age".
+        used: what is shown as pseudonyms, such as "annotator.age".
+
+    >>> naming(["age"], ["annotator.age", "item.site"])
+    {'age': 'annotator.attributes.age = { sensitivity = "personal", show = "yes" }'}
+    """
+    known = [entry.partition(".") for entry in used]
+    lines = {}
+    for name in attributes:
+        table = next((table for table, _, attribute in known if attribute == name), "annotator")
+        written = name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else json.dumps(name, ensure_ascii=True)
+        lines[name] = f'{table}.attributes.{written} = {{ sensitivity = "personal", show = "yes" }}'
+    return lines
+
+
 def _allow(table: str, column: str) -> str:
-    return f'allow it in a --policy file: [{table}] {column} = {{ sensitivity = "internal", show = "yes" }}'
+    return f'allow it in a --policy file: {table}.{column} = {{ sensitivity = "internal", show = "yes" }}'

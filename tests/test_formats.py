@@ -63,7 +63,9 @@ def test_every_format_says_what_it_takes() -> None:
 def test_hints_can_be_followed() -> None:
     assert formats.supply("map a column to value", ["coco"]) == ""
     assert "ImageSets" in formats.supply("map a column to split", ["voc"])
-    assert formats.supply("map a column to seconds", ["voc"]) == "give a table with a column for seconds: Pascal VOC has none"
+    assert formats.supply("map a column to subject_id", ["voc"]) == "give a table with a column for subject_id: Pascal VOC has none"
+    # one hint for all that is said of people and times, so that it stands once
+    assert formats.supply("map a column to seconds", ["voc"]) == formats.supply("map a column to annotator_id", ["voc"])
     assert formats.supply("map a column to seconds", ["coco", "long"]) == "map a column to seconds"
     assert formats.supply("map a column to seconds", []) == "map a column to seconds"
 

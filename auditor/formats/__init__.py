@@ -30,6 +30,7 @@ NAMES = ("long", "arrays", "coco", "voc", "label_studio")
 HEAD_BYTES = 65_536
 _OPTIONS = ("mapping", "gold", "predictions", "classes")
 _COLUMN = re.compile(r"map (?:a column|columns) to ([\w.]+)")
+_WHO_AND_WHEN = frozenset({"annotator_id", "reviewer_id", "created_at", "seconds", "annotator.NAME"})
 _MAX_ENTRIES = 2_000  # entries of a folder that are looked at to say why no format claims it
 
 
@@ -132,7 +133,11 @@ def _fitted(hint: str, module: Any) -> str:
     if hint in module.HINTS:
         return str(module.HINTS[hint])
     column = _COLUMN.fullmatch(hint)
-    return f"give a table with a column for {column[1]}: {module.CALLED} has none" if column else hint
+    if column is None:
+        return hint
+    if column[1] in _WHO_AND_WHEN:
+        return f"give a table that says who, when and for how long: {module.CALLED} does not"
+    return f"give a table with a column for {column[1]}: {module.CALLED} has none"
 
 
 def _array_in(folder: Path) -> str:

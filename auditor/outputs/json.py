@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import auditor
+from auditor.outputs import order
 
 if TYPE_CHECKING:
     from auditor.api import Request
@@ -24,6 +25,7 @@ def verdict(verdict: Verdict, summary: Summary, inputs: list[dict[str, Any]], re
         "result": verdict.result,
         "exit_code": verdict.exit_code,
         "reasons": list(verdict.reasons),
+        "warnings": [f"{one.check_id}: {one.reason}" for one in order.warned(verdict.decisions)],
         "as_of": request.as_of.isoformat(),
         "audience": request.audience,
         "inputs": inputs,

@@ -42,6 +42,8 @@ class Page:
         as_of: the date of the verdict.
         settings: what the workspace changed about checks.
         inputs: names of the sources' files or folders.
+        stable: findings have the same ids in the next run.
+        naming: attribute -> the policy's line that shows its values, where a finding shows a pseudonym of one.
     """
 
     verdict: Verdict
@@ -54,6 +56,8 @@ class Page:
     as_of: dt.date
     settings: Settings = field(default_factory=Settings)
     inputs: tuple[str, ...] = ()
+    stable: bool = True
+    naming: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -85,9 +89,10 @@ class Part:
 
 def render(page: Page) -> str:
     """The whole page as HTML text; the same input gives the same text."""
+    from auditor.outputs import order
     from auditor.outputs.html import cards, figures, findings, overview, template, thumbnails
 
-    decisions = overview.ordered(page.verdict.decisions)
+    decisions = order.ordered(page.verdict.decisions)
     blocking = frozenset(one.check_id for one in decisions if one.status in {"failed", "incomplete"})
     found = findings.cards(page.con)
     first = findings.worst(found, [one.check_id for one in decisions], blocking)

@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from auditor.check import SEVERITIES
-
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from auditor.gate import Decision
     from auditor.outputs.html import Page
@@ -30,14 +28,6 @@ class Step:
     text: str
     check_id: str = ""
     command: str = ""
-
-
-def ordered(decisions: Iterable[Decision]) -> list[Decision]:
-    """Decisions as people want them: blocking first, then by severity and number of findings."""
-    rank = {"incomplete": 0, "failed": 1, "passed": 2, "skipped": 3}
-    return sorted(
-        decisions, key=lambda one: (rank[one.status], not one.findings, SEVERITIES.index(one.severity), -one.findings, one.check_id)
-    )
 
 
 def gaps(decisions: Sequence[Decision]) -> tuple[list[Gap], list[Gap]]:
