@@ -30,13 +30,18 @@ def warned(decisions: Iterable[Decision]) -> list[Decision]:
 
 
 def warned_sentence(decisions: Iterable[Decision]) -> str:
-    """What a verdict says of `warned`, and the setting under which they would block; "" where there are none."""
-    found = warned(decisions)
-    if not found:
+    """What a verdict says of `warned`; "" where there are none."""
+    number = len(warned(decisions))
+    if not number:
         return ""
-    lowest = max((one.severity for one in found), key=SEVERITIES.index)
-    who = "1 check is over its tolerance but only warns" if len(found) == 1 else f"{len(found)} checks are over their tolerance but only warn"
-    return f'{who}: [gate] fail_on = "{lowest}" would block'
+    one = "1 check is over its tolerance but only warns"
+    return f"{one if number == 1 else f'{number} checks are over their tolerance but only warn'}: {would_block(decisions)} would block"
+
+
+def would_block(decisions: Iterable[Decision]) -> str:
+    """The setting under which the checks that only warn would block; "" where there are none."""
+    found = [one.severity for one in warned(decisions)]
+    return f'[gate] fail_on = "{max(found, key=SEVERITIES.index)}"' if found else ""
 
 
 def _over(one: Decision) -> bool:

@@ -46,7 +46,7 @@ def _gaps(groups: dict[str, list[Decision]]) -> list[Gap]:
 
 
 def steps(page: Page, decisions: Sequence[Decision], supplied: Sequence[Gap]) -> list[Step]:
-    """At most six things to do, the most urgent first."""
+    """At most five things to do, the most urgent first."""
     found: list[Step] = []
     for one in [one for one in decisions if one.status == "incomplete"][:2]:
         text = (
@@ -56,14 +56,14 @@ def steps(page: Page, decisions: Sequence[Decision], supplied: Sequence[Gap]) ->
         )
         found.append(Step(text, one.check_id, f"auditor explain {one.check_id}"))
     urgent = [one for one in decisions if one.status == "failed"] or [one for one in decisions if one.findings]
-    found += [Step(page.checks[one.check_id].header.fix, one.check_id, f"auditor explain {one.check_id}") for one in urgent[:3]]
+    found += [Step(page.checks[one.check_id].header.fix, one.check_id) for one in urgent[:3]]
     found += [
         Step(f"{_sentence(gap.supply)}: {len(gap.checks)} more {'check' if len(gap.checks) == 1 else 'checks'} can run.")
-        for gap in supplied[:2]
+        for gap in supplied[: 1 if urgent else 2]
     ]
     if not urgent and page.verdict.result == "passed":
         found.append(Step("Keep findings.parquet as the baseline of the next release: only new findings will count."))
-    return found[:6]
+    return found[:5]
 
 
 def _sentence(text: str) -> str:
