@@ -29,6 +29,15 @@ if TYPE_CHECKING:
     from auditor.stage import Source, Stage
 
 TITLE = "COCO JSON (instances, keypoints, captions, stuff), a file or a folder"
+CALLED = "COCO"
+TAKES: frozenset[str] = frozenset()
+# Questions about numbers, texts and a model's class of the whole item do not apply to objects in images.
+HINTS = {
+    "map a column to value": "",
+    "map a column to text": "",
+    "give --predictions FILE": "",
+    "map a column to split": "name the files or their folders after the splits: instances_train.json, instances_val.json",
+}
 _HEAD = 65_536
 _LISTS = frozenset({"images", "annotations"})
 _TASKS = {"captions": "caption", "person_keypoints": "keypoints", "stuff": "stuff"}
