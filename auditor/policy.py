@@ -21,12 +21,13 @@ from auditor import hide
 from auditor.engines import duckdb as engine
 from auditor.errors import InputError, UsageError
 from auditor.hide import looks_personal, pseudonym
-from auditor.stage import Tables
 from auditor.tables import TABLES, present_columns, write_parquet
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
+
+    from auditor.stage import Tables
 
 __all__ = ["FieldRule", "Opened", "Policy", "load", "looks_personal", "open_tables", "pseudonym", "read_key"]
 
