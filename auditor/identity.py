@@ -112,6 +112,8 @@ def new(path: Path, name: str, kind: Kind = "person", passphrase: bytes | None =
             f"{path}: there is an identity already",
             "choose another --identity file: an overwritten identity opens nothing any more",
         ) from None
+    except OSError as error:
+        raise UsageError(f"{path}: the identity cannot be written: {error.strerror}", "give another --identity FILE") from error
     return made
 
 

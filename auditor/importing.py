@@ -145,7 +145,7 @@ def _read(
         stage = Stage(con, work)
         stage.progress = progress
         inputs = []
-        for source in sources:
+        for source in formats.fitting(sources):
             progress(f"reading {source.path.name}", 0, None)
             described = provenance.describe(source, formats.read(source, stage))
             inside = source.path.resolve().is_relative_to(space.root)

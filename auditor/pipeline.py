@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 import auditor
 from auditor import check as checks_module
-from auditor import finding, freshness, gate, journal, measure, release, steps, workspace
+from auditor import finding, freshness, gate, journal, measure, policy, release, steps, workspace
 from auditor import settings as settings_module
 from auditor.audience import Audience
-from auditor.door import Seen, open_stored
+from auditor.door import Seen, open_stored, treatments
 from auditor.engines import duckdb as engine
 from auditor.errors import AuditorError
 from auditor.files import sha256_file, write_text
@@ -29,7 +29,7 @@ from auditor.outputs import csv as csv_output
 from auditor.outputs import html as html_output
 from auditor.outputs import json as json_output
 from auditor.run import Result, Session
-from auditor.summary import Summary, restore, summarise
+from auditor.summary import Summary, gold_note, restore, summarise
 from auditor.tables import literal
 
 if TYPE_CHECKING:
@@ -68,6 +68,14 @@ class Opened:
     notes: tuple[str, ...]
     stale: Mapping[str, list[str]]
 
+    @property
+    def pseudonyms(self) -> list[str]:
+        """Attributes that are stored as pseudonyms, such as "annotator.age"."""
+        stored = treatments(self.space.sources().values())
+        return [
+            field.replace(".attributes.", ".") for field, how in stored.items() if how == "pseudonym" and ".attributes." in field
+        ]
+
 
 @contextlib.contextmanager
 def opened(
@@ -100,6 +108,8 @@ def opened(
         measures = old.measures
     else:
         stored = workspace.stored_tables(space.tables_folder(), local_media(space, work))
+        read = [one["format"] for note in notes.values() for one in note["inputs"]]
+        stored = dataclasses.replace(stored, formats=tuple(dict.fromkeys(read)))
         measures = {path.name: path for path in space.measures.glob("*")}
     seen = seen or open_stored(space.policy(), stored, notes.values(), work)
     session = Session(seen.tables, work / "measures", work, binder, memory=settings.memory, progress=progress, hidden=seen.hidden)
@@ -272,7 +282,8 @@ def ask(at: Opened, folder: Path, progress: Callable[[str, int, int | None], Non
         audience.redact(con, {one.id: one.header.title for one in at.checks})
         steps.write_findings(con, folder / "findings.parquet")
         csv_output.write(con, folder / "findings.csv")
-        summary = audience.summary(summarise(at.session, con, lacks))
+        summary = summarise(at.session, con, lacks)
+        notes = [*at.notes, *filter(None, [gold_note(summary, at.session, con)])]
     finally:
         con.close()
     body = {
@@ -282,7 +293,7 @@ def ask(at: Opened, folder: Path, progress: Callable[[str, int, int | None], Non
         "made_from": made_from(at),
         "units": steps.units(at.session.tables.rows),
         "summary": dataclasses.asdict(summary),
-        "notes": list(at.notes),
+        "notes": notes,
         "checks": [
             {**dataclasses.asdict(one), "tolerance": one.tolerance, **_outcome(results[one.check_id])}
             for one in steps.asked(at.checks, at.settings)
@@ -409,6 +420,7 @@ def page(at: Opened, found: Found, as_of: dt.date) -> str:
                 as_of,
                 at.settings,
                 tuple(at.space.sources()),
+                naming=policy.naming(finding.hidden_groups(con), at.pseudonyms),
             )
         )
     finally:

@@ -78,9 +78,12 @@ def init_dvc(root: Path) -> list[str]:
         What was done, a line each.
     """
     _quiet()
+    import logging
+
     from dvc.exceptions import DvcException, NotDvcRepoError
     from dvc.repo import Repo
 
+    logging.getLogger("dvc").setLevel(logging.CRITICAL)  # what it did we say ourselves
     try:
         Repo.find_root(str(root))
     except NotDvcRepoError:
@@ -89,8 +92,7 @@ def init_dvc(root: Path) -> list[str]:
         return []
     inner = git(root, "rev-parse", "--show-toplevel") != str(root)
     try:
-        with contextlib.redirect_stdout(None):
-            repo = Repo.init(str(root), subdir=inner)
+        repo = Repo.init(str(root), subdir=inner)
     except DvcException as error:
         raise AuditorError(f"DVC: {_first(error)}", "is the folder writable, and not ignored by git?") from error
     with repo, repo.config.edit() as config:

@@ -108,8 +108,14 @@ def test_boxes_without_a_meaning_are_left_out():
         {"w": -2.0, "x": 3.0},
         {"h": None},
         {"angle": 30.0},
-        {"type": "polygon"},
         {"w": 1e200, "h": 1e200},
     ]
     rows = [{**shape, **change, "annotation_id": str(n)} for n, change in enumerate([*odd, *odd, {}, {"angle": 0.0}])]
-    assert [(row["annotation_a"], row["annotation_b"], row["iou"]) for row in measured(rows)] == [("14", "15", 1.0)]
+    assert [(row["annotation_a"], row["annotation_b"], row["iou"]) for row in measured(rows)] == [("12", "13", 1.0)]
+
+
+def test_polygons_and_masks_that_state_a_box_are_compared_too():
+    shape = {"item_id": "a", "task": "t", "source": "human", "x": 1.0, "y": 1.0, "w": 2.0, "h": 2.0}
+    rows = [{**shape, "type": kind, "annotation_id": str(n)} for n, kind in enumerate(("polygon", "mask", "keypoints"))]
+    rows.append({"item_id": "a", "task": "t", "source": "human", "type": "polygon", "annotation_id": "no box"})
+    assert {(row["annotation_a"], row["annotation_b"]) for row in measured(rows)} == {("0", "1"), ("0", "2"), ("1", "2")}

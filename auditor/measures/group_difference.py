@@ -21,6 +21,7 @@ SOURCE = (
     "Cohen's h, 1988; Benjamini and Hochberg, JRSS B 57, 1995"
 )
 KEY = ("task", "model", "of", "key", "value", "predicted", "label")
+EMPTY = "no attribute of annotators or items makes groups among labels that differ from the predicted class"
 READS = ("label_quality", "annotation.item_id", "annotator", "item.item_id")
 OPTIONAL = ("annotator", "item")
 ANY_OF = (("annotator.attributes", "item.attributes"),)

@@ -19,6 +19,7 @@ SOURCE = (
     "Cohen's h: Statistical Power Analysis, 1988, chapter 6; Benjamini and Hochberg, JRSS B 57, 1995"
 )
 KEY = ("task", "of", "key", "value", "label")
+EMPTY = "no attribute of annotators or items makes groups, or no task has labels that exclude each other"
 READS = ("vote", "vote_code", "vote_task", "vote_item", "annotator", "item.item_id")
 OPTIONAL = ("annotator", "item")
 ANY_OF = (("annotator.attributes", "item.attributes"),)

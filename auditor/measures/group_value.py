@@ -20,6 +20,7 @@ SOURCE = (
     "Benjamini and Hochberg, JRSS B 57, 1995"
 )
 KEY = ("task", "of", "key", "value")
+EMPTY = "no attribute of annotators or items makes groups, or no task asks for numbers"
 READS = ("annotation.value", "vote", "vote_code", "vote_task", "vote_item", "annotator", "item.item_id")
 OPTIONAL = ("annotator", "item")
 ANY_OF = (("annotator.attributes", "item.attributes"),)

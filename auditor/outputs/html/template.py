@@ -28,7 +28,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=False,
     )
-    made.filters |= {"number": number, "visible": visible, "percent": percent, "plural": plural, "px": px}
+    made.filters |= {"number": number, "visible": visible, "percent": percent, "plural": plural, "px": px, "severities": severities}
     return made
 
 
@@ -81,6 +81,15 @@ def plural(count: int, noun: str) -> str:
     ('1 item', '1,200 items')
     """
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def severities(count: int, name: str) -> str:
+    """A count of findings of a severity.
+
+    >>> severities(43, "error"), severities(1, "warning"), severities(18, "info")
+    ('43 errors', '1 warning', '18 info')
+    """
+    return f"{count:,} {name}" if name == "info" else plural(count, name)
 
 
 def px(value: float) -> str:
