@@ -21,7 +21,6 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from auditor.engines import duckdb as engine
 from auditor.errors import InputError, UsageError
-from auditor.stage import Tables
 from auditor.tables import TABLES, literal, present_columns, write_parquet
 
 if TYPE_CHECKING:
@@ -29,6 +28,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import duckdb
+
+    from auditor.stage import Tables
 
 Show = Literal["yes", "auto", "pseudonym", "no"]
 MIN_KEY_BYTES = 16
@@ -205,7 +206,9 @@ def open_tables(tables: Tables, policy: Policy, key: bytes, *, stable: bool, wor
         notes.append("annotator ids look like names or e-mail addresses: shown as pseudonyms")
     if (used or personal) and not stable:
         notes.append("pseudonyms, and the ids of findings about them, are new in every run: give --key-file FILE to keep them")
-    return Opened(replace(tables, paths=paths, present=present), hidden, tuple(notes), stable or not (used or personal), tuple(used))
+    return Opened(
+        replace(tables, paths=paths, present=present), hidden, tuple(notes), stable or not (used or personal), tuple(used)
+    )
 
 
 def _macros(key: bytes) -> tuple[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
 import numpy as np
@@ -12,6 +12,9 @@ import pytest
 from auditor import formats
 from auditor.errors import InputError, UsageError
 from auditor.stage import Source, Stage
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 VOC = "<annotation><filename>a.jpg</filename><size><width>9</width><height>9</height></size></annotation>"
 

@@ -31,7 +31,7 @@ HINTS = {
     "map a column to text": "",
     "map a column to annotator_id": "export it with completed_by",
     "give --predictions FILE": "give the answers as a table, with --predictions FILE",
-    "give an ontology: a format that declares its classes, or --classes FILE": "put the project's label_config.xml beside the export",
+    "give an ontology: a format that declares its classes, or --classes FILE": "put label_config.xml beside the export",
 }
 MAX_BYTES = 512 << 20  # bytes read at once; Python's objects need about ten times as much memory
 _HINT = "export the project again as JSON (not JSON-MIN)"

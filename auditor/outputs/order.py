@@ -35,7 +35,9 @@ def warned_sentence(decisions: Iterable[Decision]) -> str:
     if not number:
         return ""
     one = "1 check is over its tolerance but only warns"
-    return f"{one if number == 1 else f'{number} checks are over their tolerance but only warn'}: {would_block(decisions)} would block"
+    return (
+        f"{one if number == 1 else f'{number} checks are over their tolerance but only warn'}: {would_block(decisions)} would block"
+    )
 
 
 def would_block(decisions: Iterable[Decision]) -> str:

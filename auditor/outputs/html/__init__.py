@@ -222,7 +222,13 @@ def _slip(page: Page) -> dict[str, Any] | None:
     if not page.summary.slips:
         return None
     top = page.summary.slips[0]
-    return {"given": seen(top.given, 40), "gold": seen(top.gold, 40), "votes": top.votes, "share": top.share, "task": seen(top.task, 60)}
+    return {
+        "given": seen(top.given, 40),
+        "gold": seen(top.gold, 40),
+        "votes": top.votes,
+        "share": top.share,
+        "task": seen(top.task, 60),
+    }
 
 
 def _version() -> str:
