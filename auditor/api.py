@@ -276,13 +276,11 @@ def run(request: Request, progress: Callable[[str, int, int | None], None] = lam
                 ),
             )
             progress("writing the report", 0, None)
-            names = tuple(source.path.name for source in request.sources)
             shown = html_output.Page(
-                verdict, summary, by_id, notes, session, con, audience, request.as_of, request.settings, names,
-                stable=opened.stable, naming=naming,
+                verdict, summary, by_id, notes, session, con, audience, request.as_of, request.settings,
+                tuple(source.path.name for source in request.sources), stable=opened.stable, naming=naming,
             )  # fmt: skip
-            page = html_output.render(shown)
-            write_text(made / "report.html", page)
+            write_text(made / "report.html", html_output.render(shown))
         finally:
             con.close()
         if request.audience != "internal":
