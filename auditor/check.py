@@ -192,11 +192,11 @@ def load(path: Path, folder: Path, binder: Binder, *, builtin: bool) -> Check:
             f"{where}: parameters of the SQL and of the header differ: {', '.join(odd)}",
             "declare each $name under [params]",
         )
-    columns = _bind(lambda: binder.result_columns(sql, params), where)
+    columns = bind(lambda: binder.result_columns(sql, params), where)
     _verify_columns(header, columns, where)
     # What is only handed through (an annotator's id, a piece of evidence) may be empty; what decides may not.
     deciding = ", ".join(f'"{name}"' for name in dict.fromkeys([*_flat(header.key), "message"]))
-    needed = _bind(lambda: binder.columns_read(f"SELECT {deciding} FROM ({sql}\n)", params), where)
+    needed = bind(lambda: binder.columns_read(f"SELECT {deciding} FROM ({sql}\n)", params), where)
     reads = {name: needed.get(name, frozenset()) for name in parsed.tables}
     looks_with = _looks_at(header, params, binder, reads, where)
     unknown = [name for name in header.optional if not _known_column(name, binder)]
@@ -257,11 +257,12 @@ def _header(sql: str, where: str) -> Header:
         ) from error
 
 
-def _bind(bind: Callable[[], _Bound], where: str) -> _Bound:
+def bind(ask: Callable[[], _Bound], where: str) -> _Bound:
+    """Ask something of DuckDB's binder; what it refuses is the check file's fault, and said so."""
     import duckdb
 
     try:
-        return bind()
+        return ask()
     except duckdb.Error as error:
         text = str(error).split("\n\n", 1)[0].replace("\n", " ")
         raise CheckFileError(f"{where}: {text}", "`auditor tables` lists the tables and their columns") from error

@@ -63,6 +63,22 @@ def first_line(error: Exception) -> str:
     return str(error).split("\n", 1)[0] or type(error).__name__
 
 
+def concealed(hidden: Mapping[str, str], columns: Sequence[str]) -> Lack | None:
+    """What is lacking where the policy hides columns, or all that their MAPs would hold; None where it hides nothing.
+
+    Where several are hidden, those that are sealed are named: somebody can open them.
+
+    Args:
+        hidden: "table.column" or "table.attributes.name" -> what to do if it should be shown.
+        columns: "table.column".
+    """
+    names = [name for name in sorted(hidden) if any(name == one or name.startswith(f"{one}.") for one in columns)]
+    sealed = [name for name in names if hidden[name].startswith("needs ")]
+    if sealed:
+        return Lack(f"needs {', '.join(sealed)}: sealed", hidden[sealed[0]].partition("; ")[2])
+    return Lack(f"needs {', '.join(names)}, which the policy does not show", hidden[names[0]]) if names else None
+
+
 class Session:
     """Opened tables, and the measures computed from them so far (each once, written to `folder`).
 
@@ -155,25 +171,14 @@ class Session:
     def _absent(self, name: str, column: str) -> Lack:
         """Why no row has a column, told by the column of the canonical tables that feeds it where that is empty."""
         full = f"{name}.{column}"
-        concealed = self._concealed([full])
-        if concealed is not None:
-            return concealed
+        withheld = concealed(self.hidden, [full])
+        if withheld is not None:
+            return withheld
         spec = self.binder.known[name][column]
         table, _, fed_by = spec.needs.partition(".")
         if fed_by and fed_by not in self.tables.present[table]:
             return self._absent(table, fed_by)
         return Lack(spec.absent or f"no row has {full}", spec.supply)
-
-    def _concealed(self, columns: Sequence[str]) -> Lack | None:
-        """What is lacking where the policy hides columns, or all that their MAPs would hold; None where it hides nothing.
-
-        Where several are hidden, those that are sealed are named: somebody can open them.
-        """
-        names = [name for name in sorted(self.hidden) if any(name == one or name.startswith(f"{one}.") for one in columns)]
-        sealed = [name for name in names if self.hidden[name].startswith("needs ")]
-        if sealed:
-            return Lack(f"needs {', '.join(sealed)}: sealed", self.hidden[sealed[0]].partition("; ")[2])
-        return Lack(f"needs {', '.join(names)}, which the policy does not show", self.hidden[names[0]]) if names else None
 
     def measure(self, name: str) -> Lack | None:
         """Compute a measure if that has not been done; says what it lacks, or None when its file is there."""
@@ -208,9 +213,9 @@ class Session:
             return found
         for group in getattr(module, "ANY_OF", ()):
             if not any(column in self.tables.present[table] for table, _, column in (name.partition(".") for name in group)):
-                concealed = self._concealed(group)
-                if concealed is not None:
-                    return concealed
+                found = concealed(self.hidden, group)
+                if found is not None:
+                    return found
                 supplies = [TABLES[table].columns[column].supply for table, _, column in (name.partition(".") for name in group)]
                 return Lack(f"no row has {' or '.join(group)}", " or ".join(dict.fromkeys(filter(None, supplies))))
         if getattr(module, "MEDIA", False) and self.tables.media is None:

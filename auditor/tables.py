@@ -220,8 +220,8 @@ def ddl(name: str, columns: Mapping[str, Column]) -> str:
     >>> ddl("t", {"a": Column("INTEGER", "…")})
     'CREATE TABLE "t" ("a" INTEGER)'
     """
-    body = ", ".join(f'"{column}" {spec.type}' for column, spec in columns.items())
-    return f'CREATE TABLE "{name}" ({body})'
+    body = ", ".join(f"{quoted(column)} {spec.type}" for column, spec in columns.items())
+    return f"CREATE TABLE {quoted(name)} ({body})"
 
 
 def select_typed(relation: str, present: set[str], columns: Mapping[str, Column]) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 import auditor
-from auditor.cli import audit, inspect, seal, workspace
+from auditor.cli import audit, contract, inspect, seal, workspace
 from auditor.errors import AuditorError
 
 
@@ -65,7 +65,7 @@ for command in (
     audit.audit, workspace.init, workspace.import_, workspace.forget, workspace.measure, workspace.check, workspace.gate,
     workspace.report, workspace.status, workspace.release, workspace.releases,
     workspace.diff, inspect.checks, inspect.explain, inspect.tables,
-    seal.identity, seal.open_, seal.access,
+    seal.identity, seal.open_, seal.access, contract.contract,
 ):  # fmt: skip
     cli.add_command(command)
 
