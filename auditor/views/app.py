@@ -1,0 +1,140 @@
+"""FiftyOne itself: the only file that imports it, inside functions, since the import takes ten seconds and connects to a database.
+
+Settings are given by environment before the import: our database, our folders, no tracking, no settings of the user's home.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from auditor.errors import AuditorError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+DATABASE = "label_auditor"
+# In place of a URI, while this process has left its database.
+_LEFT = "mongodb://left.invalid"
+# What the app's pages may ask for: nothing but this server. They would ask for web fonts, maps and the maker's tracker.
+_HERE = "'self' data: blob:"
+CONTENT_POLICY = (
+    f"default-src {_HERE}; script-src {_HERE} 'unsafe-inline' 'unsafe-eval'; style-src {_HERE} 'unsafe-inline'; "
+    "frame-ancestors 'none'; form-action 'none'; base-uri 'self'"
+)
+
+
+def configure(uri: str, folder: Path) -> dict[str, str]:
+    """The environment FiftyOne must be imported with; set in this process, and returned for others."""
+    home = folder.resolve() / "fiftyone"
+    settings = {
+        "FIFTYONE_DATABASE_URI": uri,
+        "FIFTYONE_DATABASE_NAME": os.environ.get("FIFTYONE_DATABASE_NAME", DATABASE),
+        "FIFTYONE_DATABASE_DIR": str(folder.resolve() / "db"),
+        "FIFTYONE_DO_NOT_TRACK": "1",
+        "FIFTYONE_LOGGING_LEVEL": "ERROR",
+        "FIFTYONE_SHOW_PROGRESS_BARS": "0",
+        # It watches for changes, which only a replica set tells.
+        "FIFTYONE_EXECUTION_STORE_NOTIFICATION_SERVICE_DISABLED": "true",
+        **{f"FIFTYONE_{name}": str(home / name.lower()) for name in ("DEFAULT_DATASET_DIR", "DATASET_ZOO_DIR", "MODEL_ZOO_DIR", "PLUGINS_DIR")},
+        # Files that do not exist: settings of the user's other work have no say here.
+        **{f"FIFTYONE_{name}CONFIG_PATH": str(home / f"{name.lower()}config.json") for name in ("", "APP_", "ANNOTATION_", "EVALUATION_")},
+    }  # fmt: skip
+    for name in ("FIFTYONE_PRIVATE_DATABASE_PORT", "FIFTYONE_MODULE_PATH", "FIFTYONE_ALLOWED_ORIGINS", "FIFTYONE_SERVER"):
+        os.environ.pop(name, None)
+    os.environ.update(settings)
+    return settings
+
+
+def load(uri: str, folder: Path) -> Any:
+    """Import FiftyOne on a database.
+
+    Raises:
+        AuditorError: it is not installed, or this process has it on another database.
+    """
+    known = sys.modules.get("fiftyone")
+    if known is not None:
+        return _again(known, uri, folder)
+    before = dict(os.environ)
+    configure(uri, folder)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of the libraries that it imports; they are its own concern
+            import fiftyone as fo
+    except ModuleNotFoundError as error:
+        raise AuditorError("fiftyone is not installed", 'pip install "label-auditor[views]"') from error
+    finally:
+        if "fiftyone" not in sys.modules:
+            os.environ.clear()
+            os.environ.update(before)
+    return fo
+
+
+def leave(fo: Any) -> None:
+    """Close FiftyOne's connections: with the database gone it would wait for it half a minute, at this process's end."""
+    with contextlib.suppress(AttributeError):
+        fo.core.odm.database._disconnect()  # noqa: SLF001  # there is no public way
+        fo.config.database_uri = _LEFT
+
+
+def _again(fo: Any, uri: str, folder: Path) -> Any:
+    """FiftyOne on another database of ours, after `leave`; it connects when it is used."""
+    if fo.config.database_uri not in {uri, _LEFT}:
+        raise AuditorError(
+            "this process has FiftyOne on another database", "start a new process: FiftyOne connects once, when it is imported"
+        )
+    if fo.config.database_uri == _LEFT:
+        configure(uri, folder)
+        fo.config.database_uri = uri
+        fo.core.odm.database._connect()  # noqa: SLF001
+    return fo
+
+
+def serve(port: int) -> None:
+    """Serve the app on the loopback until killed; the environment says which database (run in a process of its own)."""
+    import asyncio
+
+    os.environ["FIFTYONE_SERVER"] = "1"
+    from fiftyone.server.app import app
+    from fiftyone.server.events import set_port
+    from hypercorn.asyncio import serve as run
+    from hypercorn.config import Config
+
+    config = Config()
+    config.bind = [f"127.0.0.1:{port}"]
+    set_port(port)
+    asyncio.run(run(Guard(app, port), config))  # type: ignore[arg-type]  # any ASGI application will do
+
+
+class Guard:
+    """Stands before FiftyOne's server: answers only those who ask for the loopback by name, and lets its pages ask nobody else.
+
+    Without it any web page could read through the app, by a host name of its own that resolves to 127.0.0.1 (DNS rebinding): the app
+    asks nobody for a password and serves every file that its user may read.
+    """
+
+    def __init__(self, app: Any, port: int) -> None:
+        self.app = app
+        self.hosts = {f"{name}:{port}".encode() for name in ("127.0.0.1", "localhost")}
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """ASGI."""
+        if scope["type"] == "lifespan":
+            await self.app(scope, receive, send)
+            return
+        headers = dict(scope["headers"])
+        if headers.get(b"host") not in self.hosts:
+            if scope["type"] == "http":
+                await send({"type": "http.response.start", "status": 421, "headers": [(b"content-type", b"text/plain")]})
+                await send({"type": "http.response.body", "body": b"ask for 127.0.0.1"})
+            return
+
+        async def answer(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], (b"content-security-policy", CONTENT_POLICY.encode())]
+            await send(message)
+
+        await self.app(scope, receive, answer)
