@@ -181,8 +181,12 @@ def audit(
     return done
 
 
-def run(request: Request, progress: Callable[[str, int, int | None], None] = lambda _what, _done, _total: None) -> Audit:
-    """Run an audit as requested; see `audit`."""
+def run(
+    request: Request,
+    progress: Callable[[str, int, int | None], None] = lambda _what, _done, _total: None,
+    found: Callable[[policy.Opened, Path, Mapping[str, Check]], None] = lambda _opened, _findings, _checks: None,
+) -> Audit:
+    """Run an audit as requested; see `audit`. `found` is called while the opened tables are there, with findings.parquet."""
     if not request.sources:
         raise UsageError("nothing to audit", "name a file or a folder of labels")
     binder = checks_module.Binder(measure.columns())
@@ -215,6 +219,7 @@ def run(request: Request, progress: Callable[[str, int, int | None], None] = lam
             audience.redact(con, {one.id: one.header.title for one in checks})
             write_parquet_findings(con, made / "findings.parquet")
             csv_output.write(con, made / "findings.csv")
+            found(opened, made / "findings.parquet", {one.id: one for one in checks})
             summary = audience.summary(summarise(session, con, lacks))
             notes = (*tables.notes, *opened.notes, *verdict.notes)
             by_id = {one.id: one for one in checks}

@@ -183,6 +183,9 @@ def tables(table: str | None) -> None:
     click.echo(listing.tables(table))
 
 
+from auditor import cli_view  # noqa: E402, F401  # registers `view`, which takes its options from `audit`
+
+
 def main() -> None:
     """The console script."""
     # Label text may hold what the terminal's encoding does not: it is written out rather than raised on.

@@ -80,10 +80,11 @@ class Views:
             count, notes = dataset.build(self._fo, name, planned, counted, material.titles)
         finally:
             con.close()
-        new = dataset.existing(self._fo, name)
-        kept = set(dataset.tags(new)) if given else set()
-        lost = tuple(tag for tag in given if tag not in kept)
-        return Built(count, tuple(new.list_saved_views()) if new else (), len(kept), lost, (*planned.notes, *notes))
+        new = self.dataset(name)
+        placed = set(dataset.placed_tags(new)) if given else set()
+        lost = tuple(tag for tag in given if tag not in placed)
+        dataset.keep_waiting(new, lost)
+        return Built(count, tuple(new.list_saved_views()), len(placed), lost, (*planned.notes, *notes))
 
     def export(self, name: str, folder: Path) -> int:
         """Write a dataset as a FiftyOneDataset: media, labels, tags and saved views; returns how many samples.
@@ -100,11 +101,17 @@ class Views:
 
     def pull(self, name: str, path: Path) -> tuple[Tag, ...]:
         """Write the tags that people gave in the app to a CSV file (item_id, annotation_id, tag) and return them."""
-        from auditor.views import dataset, tags
+        from auditor.views import tags
 
-        found = tuple(sorted(dataset.tags(self.dataset(name))))
+        found = self.tags(name)
         tags.write(path, found)
         return found
+
+    def tags(self, name: str) -> tuple[Tag, ...]:
+        """The tags that people gave, also those whose item or annotation is not in the dataset any more."""
+        from auditor.views import dataset
+
+        return tuple(sorted(dataset.tags(self.dataset(name))))
 
     def serve(self, name: str, port: int | None = None, ready: Callable[[str], None] = lambda _url: None) -> None:
         """Serve the app on the loopback until Ctrl-C.

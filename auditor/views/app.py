@@ -105,6 +105,7 @@ def serve(port: int) -> None:
 
     config = Config()
     config.bind = [f"127.0.0.1:{port}"]
+    config.graceful_timeout = 0.5  # its pages hold connections open for as long as they are shown
     set_port(port)
     asyncio.run(run(Guard(app, port), config))  # type: ignore[arg-type]  # any ASGI application will do
 

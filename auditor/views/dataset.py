@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 # Told apart from datasets that other programs keep in the same database.
 MARK = "label_auditor"
+# In the dataset's info: tags that people gave to what is not there any more.
+WAITING = "waiting_tags"
 BEING_MADE = " (being made "
 ALL = "all findings"
 # Wong, Points of view: Color blindness, Nature Methods 8 (2011), without black, and three of Tol's muted scheme.
@@ -72,6 +74,18 @@ def existing(fo: Any, name: str) -> Any | None:
 
 
 def tags(dataset: Any) -> list[Tag]:
+    """The tags that people gave, and those that wait for their item or annotation to come back."""
+    waiting = [Tag(*one) for one in dataset.info.get(WAITING, [])]
+    return list(dict.fromkeys([*placed_tags(dataset), *waiting]))
+
+
+def keep_waiting(dataset: Any, lost: Iterable[Tag]) -> None:
+    """Remember tags whose item or annotation is gone: it may come back with the next release."""
+    dataset.info[WAITING] = [[one.item_id, one.annotation_id, one.tag] for one in lost]
+    dataset.save()
+
+
+def placed_tags(dataset: Any) -> list[Tag]:
     """The tags that people gave samples and labels of a dataset."""
     found = []
     ids = dataset.values("item_id")
@@ -153,9 +167,12 @@ def _save_views(fo: Any, dataset: Any, planned: Plan, titles: Mapping[str, str])
         dataset.save_view(ALL, everything, description="every item that a check found something about")
     order = list(_COLORS)
     for check in sorted(planned.severities, key=lambda check: (order.index(planned.severities[check]), check)):
-        dataset.save_view(
-            check, dataset.match_tags(PREFIX + check), description=titles.get(check, check), color=_COLORS[planned.severities[check]]
-        )
+        view, title = dataset.match_tags(PREFIX + check), titles.get(check, check)
+        try:
+            dataset.save_view(check, view, description=title, color=_COLORS[planned.severities[check]])
+        except ValueError:
+            # In addresses FiftyOne leaves signs out, so that a/b and ab are one name.
+            dataset.save_view(f"{check} {len(dataset.list_saved_views())}", view, description=title)
 
 
 def _arrange(fo: Any, dataset: Any, planned: Plan) -> None:
@@ -168,11 +185,12 @@ def _arrange(fo: Any, dataset: Any, planned: Plan) -> None:
     item = [name for name in ("item_id", "split", "text", "subject_id", "captured_at") if name in schema]
     groups |= {"item": [*item, *planned.item_attributes.values()]}
     known = {path for paths in groups.values() for path in paths}
+    groups["metadata"] = [f"metadata.{name}" for name in schema["metadata"].get_field_schema()]
     groups["file"] = [name for name in schema if name not in known and name not in {"findings", "metadata"}]
     labels = [field.name for field in (*planned.fields.values(), *planned.predictions.values())]
     config = dataset.app_config
     config.sidebar_groups = [
-        fo.SidebarGroupDocument(name=name, paths=paths, expanded=name != "file") for name, paths in groups.items() if paths
+        fo.SidebarGroupDocument(name=name, paths=paths, expanded=name not in {"file", "metadata"}) for name, paths in groups.items() if paths
     ]
     config.active_fields = fo.ActiveFields(exclude=False, paths=["findings.severity", *labels])
     # One field of shapes: its classes are what is to be told apart; several: who said it is.
