@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from auditor import check as checks_module
-from auditor import content, finding, formats, gate, measure, policy, provenance
+from auditor import content, finding, formats, gate, measure, policy, provenance, steps
 from auditor import settings as settings_module
 from auditor.audience import Audience, AudienceName
 from auditor.engines import duckdb as engine
@@ -29,22 +29,17 @@ from auditor.files import sha256_file, write_text
 from auditor.outputs import csv as csv_output
 from auditor.outputs import html as html_output
 from auditor.outputs import json as json_output
-from auditor.run import Result, Session, run_check
+from auditor.run import Session
 from auditor.settings import Settings
 from auditor.stage import Source, Stage
 from auditor.summary import Summary, summarise
-from auditor.tables import write_parquet
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     import pyarrow as pa
-    from duckdb import DuckDBPyConnection as Connection
 
     from auditor.check import Check
-
-# Measures that the report and the summary show whenever they can be computed.
-SHOWN_MEASURES = ("class_balance", "item_vote", "agreement", "confusion", "annotator_summary")
 
 
 @dataclass(frozen=True)
@@ -190,11 +185,11 @@ def run(
     if not request.sources:
         raise UsageError("nothing to audit", "name a file or a folder of labels")
     binder = checks_module.Binder(measure.columns())
-    checks = choose_checks(binder, request.checks, request.only)
-    settings_module.verify(request.settings, known_checks(binder, request.checks))
+    checks = steps.choose_checks(binder, request.checks, request.only)
+    settings_module.verify(request.settings, steps.known_checks(binder, request.checks))
     rules = policy.load(content.folder("policies") / "fields.toml", *([request.policy] if request.policy else []))
     key, stable = policy.read_key(request.key_file)
-    baseline = _baseline(request.settings)
+    baseline = steps.read_baseline(request.settings)
     request.out.parent.mkdir(parents=True, exist_ok=True)
     # Beside `out`, so that finished files are renamed into place; 0700, since clear tables pass through it.
     work = Path(tempfile.mkdtemp(prefix=".auditor-", dir=request.out.resolve().parent))
@@ -213,11 +208,21 @@ def run(
         con = engine.connect(work, request.settings.memory)
         try:
             finding.create(con)
-            results = _check_all(con, session, checks, request.settings, progress)
-            lacks = {name: session.try_measure(name) for name in SHOWN_MEASURES if name in binder.known}
-            verdict = audience.verdict(_decide(con, checks, results, session, request, baseline))
+            results = steps.ask_all(con, session, checks, request.settings, progress)
+            lacks = {name: session.try_measure(name) for name in steps.SHOWN_MEASURES if name in binder.known}
+            verdict = audience.verdict(
+                steps.decide(
+                    con,
+                    steps.asked(checks, request.settings),
+                    results,
+                    steps.units(opened.tables.rows),
+                    request.settings,
+                    request.as_of,
+                    baseline,
+                )
+            )
             audience.redact(con, {one.id: one.header.title for one in checks})
-            write_parquet_findings(con, made / "findings.parquet")
+            steps.write_findings(con, made / "findings.parquet")
             csv_output.write(con, made / "findings.csv")
             found(opened, made / "findings.parquet", {one.id: one for one in checks})
             summary = audience.summary(summarise(session, con, lacks))
@@ -229,7 +234,9 @@ def run(
                     verdict,
                     summary,
                     inputs if request.audience == "internal" else [],
-                    request,
+                    request.as_of,
+                    request.audience,
+                    request.settings,
                     sha256_file(made / "findings.parquet"),
                 ),
             )
@@ -251,25 +258,6 @@ def run(
     return Audit(request.out, verdict, summary, by_id, notes)
 
 
-def known_checks(binder: checks_module.Binder, own: Path | None) -> list[Check]:
-    """Built-in checks, and those of the user's folder in place of built-in ones of the same id."""
-    builtin = checks_module.load_folder(content.folder("checks"), binder, builtin=True)
-    return checks_module.choose(builtin, checks_module.load_folder(own, binder, builtin=False) if own else [])
-
-
-def choose_checks(binder: checks_module.Binder, own: Path | None, only: Sequence[str]) -> list[Check]:
-    """The checks to ask: all, or those that `only` names by id or by family.
-
-    Raises:
-        UsageError: a name that is neither, with a suggestion.
-    """
-    known = known_checks(binder, own)
-    for name in only:
-        if not any(name in {one.id, one.family} for one in known):
-            raise UsageError(f"there is no check {name!r}", settings_module.suggest_check(name, [one.id for one in known]))
-    return [one for one in known if not only or one.id in only or one.family in only]
-
-
 def _import(request: Request, work: Path, progress: Callable[[str, int, int | None], None]) -> tuple[Any, list[dict[str, Any]]]:
     con = engine.connect(work, request.settings.memory)
     try:
@@ -284,76 +272,6 @@ def _import(request: Request, work: Path, progress: Callable[[str, int, int | No
         return stage.finish(work / "tables", request.media), inputs
     finally:
         con.close()
-
-
-def _check_all(
-    con: Connection,
-    session: Session,
-    checks: Sequence[Check],
-    settings: Settings,
-    progress: Callable[[str, int, int | None], None],
-) -> dict[str, Result]:
-    results = {}
-    for number, one in enumerate(checks):
-        progress("checking", number, len(checks))
-        override = settings.override(one.id)
-        if not override.enabled:
-            results[one.id] = Result(one.id, "skipped", reason="switched off in auditor.toml")
-            continue
-        params = {name: param.value for name, param in one.header.params.items()} | override.params
-        severity = override.severity or one.header.severity
-        where = override.where.model_dump() if override.where else None
-
-        def sink(rows: Any, one: Check = one, severity: str = severity, where: dict[str, Any] | None = where) -> int:
-            return finding.add(con, one, rows, severity=severity, link=settings.link, where=where)
-
-        results[one.id] = run_check(session, one, params, sink)
-        if results[one.id].outcome == "failed":
-            con.execute("DELETE FROM finding WHERE check_id = ?", [one.id])
-    progress("checking", len(checks), len(checks))
-    return results
-
-
-def _decide(
-    con: Connection,
-    checks: Sequence[Check],
-    results: Mapping[str, Result],
-    session: Session,
-    request: Request,
-    baseline: frozenset[str],
-) -> gate.Verdict:
-    asked = []
-    for one in checks:
-        override = request.settings.override(one.id)
-        tolerance = one.header.tolerance if override.tolerance is None else override.tolerance
-        asked.append(gate.Asked(one.id, one.header.title, override.severity or one.header.severity, tolerance, one.header.unit))
-    ids: dict[str, list[str]] = {}
-    if request.settings.waiver or baseline:
-        for check_id, finding_id in con.execute("SELECT check_id, finding_id FROM finding").fetchall():
-            ids.setdefault(check_id, []).append(finding_id)
-    rows = session.tables.rows
-    units = {"item": rows["item"], "annotation": rows["annotation"], "annotator": rows["annotator"], "dataset": 1}
-    return gate.decide(asked, results, ids, units, request.settings, request.as_of, baseline)
-
-
-def _baseline(settings: Settings) -> frozenset[str]:
-    if not settings.gate.baseline:
-        return frozenset()
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    path = Path(settings.gate.baseline)
-    try:
-        return frozenset(pq.read_table(path, columns=["finding_id"])["finding_id"].to_pylist())
-    except (OSError, pa.ArrowException, KeyError) as error:
-        raise UsageError(f"{path}: the baseline cannot be read", "give the findings.parquet of an earlier audit") from error
-
-
-def write_parquet_findings(con: Connection, path: Path) -> None:
-    """Write the table `finding` in its fixed order."""
-    con.execute(f"CREATE TABLE finding_sorted AS SELECT *, row_number() OVER (ORDER BY {finding.ORDER}) AS nth FROM finding")
-    columns = ", ".join(finding.COLUMNS)
-    write_parquet(con, f"SELECT {columns} FROM (SELECT * FROM finding_sorted)", ("nth",), path)
 
 
 def _move(made: Path, out: Path) -> None:

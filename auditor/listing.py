@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from auditor import api, cases, measure
+from auditor import cases, measure, steps
 from auditor.check import Binder
 from auditor.errors import CheckFileError, UsageError
 from auditor.settings import suggest_check
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def _known(folder: Path | None) -> list[Check]:
-    return api.known_checks(Binder(measure.columns()), folder)
+    return steps.known_checks(Binder(measure.columns()), folder)
 
 
 def checks(folder: Path | None) -> str:
@@ -58,7 +58,7 @@ def run_cases(folder: Path | None) -> str:
         CheckFileError: one did not hold.
     """
     binder = Binder(measure.columns())
-    chosen = [check for check in api.known_checks(binder, folder) if folder is None or not check.builtin]
+    chosen = [check for check in steps.known_checks(binder, folder) if folder is None or not check.builtin]
     count = 0
     for check in chosen:
         for case in check.cases:

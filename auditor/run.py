@@ -154,7 +154,7 @@ class Session:
     def _compute(self, name: str) -> Lack | None:
         module = measure.load(name)
         optional = frozenset(getattr(module, "OPTIONAL", ()))
-        reads = self._reads(module)
+        reads = self.reads(module)
         found = self.lack(reads, optional)
         if found is not None:
             return found
@@ -184,7 +184,13 @@ class Session:
         self.measures[name] = path
         return None
 
-    def _reads(self, module: object) -> dict[str, frozenset[str]]:
+    def adopt(self, name: str, path: Path) -> None:
+        """Take a measure that was computed before from the same rows by the same code."""
+        self.measures[name] = path
+        self._lacks[name] = None
+
+    def reads(self, module: object) -> dict[str, frozenset[str]]:
+        """Table or measure -> the columns that a measure's module reads; none means all, or only how many rows."""
         if hasattr(module, "SQL"):
             return self.binder.columns_read(module.SQL, {})
         reads: dict[str, frozenset[str]] = {}

@@ -77,7 +77,14 @@ class GateSettings(_Strict):
 class Settings(_Strict):
     """A whole `auditor.toml`."""
 
-    link: str = ""
+    dataset: Annotated[str, Field(pattern=r"^[\w .-]{0,100}$")] = Field(
+        default="", description="the data set's name: sealed fields are bound to it"
+    )
+    link: str = Field(default="", description="where an item opens: https://labels.example/data?task={item_id}")
+    contracts: tuple[str, ...] = Field(
+        default=(),
+        description="Great Expectations suites whose findings stand beside the checks': names of built-in ones, or paths",
+    )
     memory: Annotated[str, Field(pattern=r"^\d+(\.\d+)? ?(MB|GB|MiB|GiB)$")] = "1GB"
     gate: GateSettings = GateSettings()
     checks: dict[str, Override] = {}

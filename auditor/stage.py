@@ -204,7 +204,7 @@ class Stage:
             self.con.execute(f"CREATE TEMP VIEW raw_{name} AS {' UNION ALL '.join(selects)}")
         self.con.execute(
             "CREATE TEMP TABLE kept AS SELECT problem, "
-            '"of", item_id, annotation_id, source_id, _file AS file, detail FROM raw_intake'
+            '"of", item_id, annotation_id, source_id, coalesce(file, _file) AS file, detail FROM raw_intake'
         )
         for name in ("qualification", "ontology", "prediction", "model", "embedding"):
             key = ", ".join(TABLES[name].key)

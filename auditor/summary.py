@@ -93,5 +93,14 @@ def summarise(session: Session, con: Connection, lacks: Mapping[str, Lack | None
     )
 
 
+def restore(body: Mapping[str, Any]) -> Summary:
+    """A summary from its JSON form (`dataclasses.asdict`)."""
+    lists = {
+        "agreement": tuple(Agreement(**one) for one in body["agreement"]),
+        "confusion": tuple(Confusion(**one) for one in body["confusion"]),
+    }
+    return Summary(**{**body, **lists})
+
+
 def _number(value: float | None) -> float | None:
     return None if value is None or math.isnan(value) else value

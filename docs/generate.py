@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from auditor import api, content, finding, measure, policy
+from auditor import content, finding, measure, policy, steps
 from auditor.check import Binder
 from auditor.cli import cli
 from auditor.tables import TABLES, Column
@@ -34,7 +34,7 @@ def commands() -> str:
 
 def checks() -> str:
     """Every check's header, by family."""
-    listed = api.known_checks(Binder(measure.columns()), None)
+    listed = steps.known_checks(Binder(measure.columns()), None)
     parts = [NOTE + f"# Checks\n\n{len(listed)} built-in checks. `auditor explain CHECK` shows one with its SQL.\n"]
     family = ""
     for check in sorted(listed, key=lambda check: check.id):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from auditor import api, measure, settings
+from auditor import measure, settings, steps
 from auditor.check import Binder
 from auditor.errors import UsageError
 
-CHECKS = api.known_checks(Binder(measure.columns()), None)
+CHECKS = steps.known_checks(Binder(measure.columns()), None)
 
 
 def load(tmp_path, text):

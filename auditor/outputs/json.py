@@ -9,14 +9,24 @@ from typing import TYPE_CHECKING, Any
 import auditor
 
 if TYPE_CHECKING:
-    from auditor.api import Request
+    import datetime as dt
+
     from auditor.gate import Verdict
+    from auditor.settings import Settings
     from auditor.summary import Summary
 
 FORMAT = "label-auditor/verdict/1"
 
 
-def verdict(verdict: Verdict, summary: Summary, inputs: list[dict[str, Any]], request: Request, findings_sha256: str) -> str:
+def verdict(
+    verdict: Verdict,
+    summary: Summary,
+    inputs: list[dict[str, Any]],
+    as_of: dt.date,
+    audience: str,
+    settings: Settings,
+    findings_sha256: str,
+) -> str:
     """The verdict as JSON text, keys in a fixed order."""
     body = {
         "format": FORMAT,
@@ -24,10 +34,10 @@ def verdict(verdict: Verdict, summary: Summary, inputs: list[dict[str, Any]], re
         "result": verdict.result,
         "exit_code": verdict.exit_code,
         "reasons": list(verdict.reasons),
-        "as_of": request.as_of.isoformat(),
-        "audience": request.audience,
+        "as_of": as_of.isoformat(),
+        "audience": audience,
         "inputs": inputs,
-        "settings": request.settings.model_dump(mode="json", exclude_defaults=True) if request.audience == "internal" else {},
+        "settings": settings.model_dump(mode="json", exclude_defaults=True) if audience == "internal" else {},
         "summary": dataclasses.asdict(summary),
         "findings_sha256": findings_sha256,
         "notes": list(verdict.notes),

@@ -29,10 +29,18 @@ __all__ = ["Built", "Material", "Tag", "Views", "opened"]
 
 @dataclass(frozen=True)
 class Built:
-    """A dataset that was made: how many samples, its saved views, how many tags of people it kept, notes for the user."""
+    """A dataset that was made.
+
+    Attributes:
+        samples: how many it has.
+        checks: how many checks found something about an item: each has a saved view.
+        kept_tags: tags of people that it took over from the dataset before it.
+        lost_tags: those whose item or annotation is gone; they are kept until it comes back.
+        notes: sentences for the user.
+    """
 
     samples: int
-    views: tuple[str, ...]
+    checks: int
     kept_tags: int
     lost_tags: tuple[Tag, ...]
     notes: tuple[str, ...]
@@ -84,7 +92,7 @@ class Views:
         placed = set(dataset.placed_tags(new)) if given else set()
         lost = tuple(tag for tag in given if tag not in placed)
         dataset.keep_waiting(new, lost)
-        return Built(count, tuple(new.list_saved_views()), len(placed), lost, (*planned.notes, *notes))
+        return Built(count, len(planned.severities), len(placed), lost, (*planned.notes, *notes))
 
     def export(self, name: str, folder: Path) -> int:
         """Write a dataset as a FiftyOneDataset: media, labels, tags and saved views; returns how many samples.

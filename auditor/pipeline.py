@@ -1,0 +1,469 @@
+"""What a workspace does after an import: measure, check, gate, report. Each reads what stands to its left and writes one thing.
+
+    tables/ -> measures/ -> findings/ -> verdict.json, report/
+
+Everything here runs without an identity. `measure`, `check` and `report` are the stages of dvc.yaml; `gate` is none, since
+waivers end with time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import auditor
+from auditor import check as checks_module
+from auditor import finding, freshness, gate, journal, measure, release, steps, workspace
+from auditor import settings as settings_module
+from auditor.audience import Audience
+from auditor.door import open_stored
+from auditor.engines import duckdb as engine
+from auditor.errors import AuditorError
+from auditor.files import sha256_file, write_text
+from auditor.outputs import csv as csv_output
+from auditor.outputs import html as html_output
+from auditor.outputs import json as json_output
+from auditor.run import Result, Session
+from auditor.summary import Summary, restore, summarise
+from auditor.tables import literal
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Callable, Iterator, Mapping
+
+    from auditor.check import Check
+    from auditor.release import Old
+    from auditor.settings import Settings
+    from auditor.workspace import Workspace
+
+RESULTS = "label-auditor/results/1"
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A workspace opened for work.
+
+    Attributes:
+        space: where it is.
+        settings: its auditor.toml.
+        checks: the checks to ask, all but those of other tables verified.
+        stored: table -> its file, before the policy hid anything.
+        session: its tables as checks may see them, with the measures that are still fresh.
+        digests: of the columns of its tables.
+        notes: sentences about the import and the policy.
+        stale: measure -> what changed since it was computed; measures that are missing have none.
+    """
+
+    space: Workspace
+    settings: Settings
+    checks: tuple[Check, ...]
+    stored: Mapping[str, Path]
+    session: Session
+    digests: freshness.Digests
+    notes: tuple[str, ...]
+    stale: Mapping[str, list[str]]
+
+
+@contextlib.contextmanager
+def opened(
+    space: Workspace,
+    work: Path,
+    progress: Callable[[str, int, int | None], None],
+    *,
+    old: Old | None = None,
+) -> Iterator[Opened]:
+    """Open a workspace.
+
+    Args:
+        space: which.
+        work: a private folder; measures that must be computed anew go into its `measures`.
+        progress: called with what, done, total.
+        old: an old release to open in place of the workspace's own tables.
+    """
+    settings = space.settings()
+    binder = checks_module.Binder(measure.columns())
+    checks = steps.known_checks(binder, space.checks)
+    settings_module.verify(settings, checks)
+    notes = old.sources if old else space.sources()
+    if old:
+        stored = workspace.of_paths(dict(old.tables), _same_media(space, old, work))
+        measures = old.measures
+    else:
+        stored = workspace.stored_tables(space.tables_folder(), _media(space, work))
+        measures = {path.name: path for path in space.measures.glob("*")}
+    seen = open_stored(space.policy(), stored, notes.values(), work)
+    session = Session(seen.tables, work / "measures", work, binder, memory=settings.memory, progress=progress, hidden=seen.hidden)
+    digests = freshness.Digests(space.state / "digests.json")
+    stale = _adopt(session, stored.paths, measures, digests)
+    try:
+        yield Opened(space, settings, tuple(checks), stored.paths, session, digests, seen.notes, stale)
+    finally:
+        digests.save()
+
+
+def _media(space: Workspace, work: Path) -> Path | None:
+    """Where the media of all sources are on this machine, or None."""
+    parts = [path for name in space.sources() if (path := space.state / "media" / f"{name}.parquet").is_file()]
+    if len(parts) < 2:
+        return parts[0] if parts else None
+    con = engine.connect(work)
+    try:
+        listed = ", ".join(literal(str(path)) for path in parts)
+        target = work / "media.parquet"
+        con.execute(
+            f"COPY (SELECT item_id, min(path) AS path FROM read_parquet([{listed}]) GROUP BY item_id ORDER BY item_id) "
+            f"TO {literal(str(target))} (FORMAT parquet)"
+        )
+    finally:
+        con.close()
+    return target
+
+
+def _same_media(space: Workspace, old: Old, work: Path) -> Path | None:
+    """This machine's media of an old release's items, those whose size is still the one of that time."""
+    now = _media(space, work)
+    if now is None:
+        return None
+    con = engine.connect(work)
+    try:
+        engine.add_views(con, {"media": now, "item": old.tables["item"]})
+        rows = con.execute("SELECT item_id, path, bytes FROM media JOIN item USING (item_id) ORDER BY item_id").fetchall()
+        same = [(item, path) for item, path, size in rows if Path(path).is_file() and Path(path).stat().st_size == size]
+        con.execute("CREATE TABLE same (item_id VARCHAR, path VARCHAR)")
+        if same:
+            con.executemany("INSERT INTO same VALUES (?, ?)", same)
+        target = work / "old_media.parquet"
+        con.execute(f"COPY (SELECT * FROM same ORDER BY item_id) TO {literal(str(target))} (FORMAT parquet)")
+    finally:
+        con.close()
+    return target if same else None
+
+
+def _adopt(
+    session: Session, stored: Mapping[str, Path], kept: Mapping[str, Path], digests: freshness.Digests
+) -> dict[str, list[str]]:
+    keys = freshness.read_keys(kept["keys.json"]) if "keys.json" in kept else {}
+    stale = {}
+    for name in measure.names():
+        path = kept.get(f"{name}.parquet")
+        if name not in keys or path is None:
+            continue
+        differ = freshness.changed(keys[name], freshness.measure_inputs(session, stored, name, digests))
+        if differ:
+            stale[name] = differ
+        else:
+            session.adopt(name, path)
+    return stale
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What `measure` did.
+
+    Attributes:
+        fresh: measures that were still good.
+        computed: measures computed now.
+        lacking: measure -> why it cannot be computed.
+    """
+
+    fresh: tuple[str, ...]
+    computed: tuple[str, ...]
+    lacking: Mapping[str, str]
+
+
+def run_measures(space: Workspace, progress: Callable[[str, int, int | None], None]) -> Measured:
+    """Compute the measures that the checks and the report read; those that are fresh are left as they are."""
+    with space.writing("measure") as work, opened(space, work, progress) as at:
+        before = set(at.session.measures)
+        lacking = {}
+        for name in wanted_measures(at):
+            lack = at.session.try_measure(name)
+            if lack is not None:
+                lacking[name] = lack.reason
+        made = work / "made"
+        made.mkdir()
+        kept = {name: path for name, path in at.session.measures.items() if name in wanted_measures(at)}
+        for name, path in kept.items():
+            # A hard link where possible: what stands in measures/ is never written to, only replaced.
+            _link(path, made / f"{name}.parquet")
+        keys = {name: freshness.measure_inputs(at.session, at.stored, name, at.digests) for name in sorted(kept)}
+        write_text(made / "keys.json", json.dumps(keys, indent=1, sort_keys=True) + "\n")
+        journal.commit(space.root, {made: space.measures})
+        return Measured(tuple(sorted(before & kept.keys())), tuple(sorted(kept.keys() - before)), lacking)
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        target.hardlink_to(source)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def wanted_measures(at: Opened) -> list[str]:
+    """The measures that a chosen check or the report reads, and those that these read."""
+    found: dict[str, None] = {}
+
+    def want(name: str) -> None:
+        if name in found or name in at.session.tables.paths:
+            return
+        for read in at.session.reads(measure.load(name)):
+            want(read)
+        found[name] = None
+
+    for one in at.checks:
+        if at.settings.override(one.id).enabled:
+            for name in one.reads:
+                want(name)
+    for name in steps.SHOWN_MEASURES:
+        want(name)
+    return list(found)
+
+
+def made_from(at: Opened) -> dict[str, str]:
+    """What findings of this state are made from; see `freshness.state`."""
+    return freshness.state(at.stored, {one.id: one.path for one in at.checks}, at.settings, at.session.hidden, at.digests)
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What `check` found.
+
+    Attributes:
+        results: check -> what became of it.
+        summary: headline figures.
+        folder: where findings.parquet, findings.csv and results.json are.
+    """
+
+    results: Mapping[str, Result]
+    summary: Summary
+    folder: Path
+
+
+def run_checks(space: Workspace, progress: Callable[[str, int, int | None], None]) -> Checked:
+    """Ask the checks and write findings/; findings do not make it fail."""
+    with space.writing("check") as work, opened(space, work, progress) as at:
+        made = work / "made"
+        made.mkdir()
+        results, summary = ask(at, made, progress)
+        journal.commit(space.root, {made: space.findings})
+        return Checked(results, summary, space.findings)
+
+
+def ask(at: Opened, folder: Path, progress: Callable[[str, int, int | None], None]) -> tuple[dict[str, Result], Summary]:
+    """Ask the checks and write findings.parquet, findings.csv and results.json into `folder`."""
+    audience = Audience("internal", at.space.policy(), b"")
+    con = engine.connect(at.session.work, at.settings.memory)
+    try:
+        finding.create(con)
+        results = steps.ask_all(con, at.session, at.checks, at.settings, progress)
+        lacks = {name: at.session.try_measure(name) for name in steps.SHOWN_MEASURES}
+        audience.redact(con, {one.id: one.header.title for one in at.checks})
+        steps.write_findings(con, folder / "findings.parquet")
+        csv_output.write(con, folder / "findings.csv")
+        summary = audience.summary(summarise(at.session, con, lacks))
+    finally:
+        con.close()
+    body = {
+        "format": RESULTS,
+        "auditor": auditor.__version__,
+        "findings_sha256": sha256_file(folder / "findings.parquet"),
+        "made_from": made_from(at),
+        "units": steps.units(at.session.tables.rows),
+        "summary": dataclasses.asdict(summary),
+        "notes": list(at.notes),
+        "checks": [
+            {**dataclasses.asdict(one), "tolerance": one.tolerance, **_outcome(results[one.check_id])}
+            for one in steps.asked(at.checks, at.settings)
+        ],
+    }
+    write_text(folder / "results.json", json.dumps(body, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    return results, summary
+
+
+def _outcome(result: Result) -> dict[str, Any]:
+    # Seconds differ from run to run; the file shall not.
+    return {name: getattr(result, name) for name in ("outcome", "findings", "reason", "supply")}
+
+
+@dataclass(frozen=True)
+class Found:
+    """findings/ as it was written: what the gate and the report read."""
+
+    folder: Path
+    body: Mapping[str, Any]
+
+    @property
+    def asked(self) -> list[gate.Asked]:
+        """The checks that were asked, with the tolerances of that time."""
+        names = [one.name for one in dataclasses.fields(gate.Asked)]
+        return [gate.Asked(**{name: one[name] for name in names}) for one in self.body["checks"]]
+
+    @property
+    def results(self) -> dict[str, Result]:
+        """Check -> what became of it."""
+        return {
+            one["check_id"]: Result(one["check_id"], one["outcome"], one["findings"], one["reason"], one["supply"])
+            for one in self.body["checks"]
+        }
+
+
+def read_found(folder: Path) -> Found:
+    """Read findings/.
+
+    Raises:
+        AuditorError: it is not there, was damaged, or was written by a version that this one does not know.
+    """
+    path = folder / "results.json"
+    try:
+        body = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise AuditorError(f"{path}: is not there", "run auditor check (or dvc repro) first") from error
+    except ValueError as error:
+        raise AuditorError(f"{path}: is not JSON", "run auditor check again") from error
+    if body.get("format") != RESULTS:
+        raise AuditorError(f"{path}: was written by another version of auditor", "run auditor check again")
+    if sha256_file(folder / "findings.parquet") != body["findings_sha256"]:
+        raise AuditorError(f"{folder / 'findings.parquet'}: was changed after the checks wrote it", "run auditor check again")
+    return Found(folder, body)
+
+
+def decide(space: Workspace, found: Found, as_of: dt.date) -> gate.Verdict:
+    """The gate's answer for findings, under the tolerances, waivers and baseline of auditor.toml as it is now."""
+    settings = space.settings()
+    tolerances = {name: override.tolerance for name, override in settings.checks.items() if override.tolerance is not None}
+    asked = [dataclasses.replace(one, tolerance=tolerances.get(one.check_id, one.tolerance)) for one in found.asked]
+    con = engine.connect(space.state)
+    try:
+        con.execute(f"CREATE VIEW finding AS SELECT * FROM read_parquet([{literal(str(found.folder / 'findings.parquet'))}])")
+        baseline = steps.read_baseline(settings, space.root)
+        return steps.decide(con, asked, found.results, found.body["units"], settings, as_of, baseline)
+    finally:
+        con.close()
+
+
+def run_gate(space: Workspace, as_of: dt.date, progress: Callable[[str, int, int | None], None]) -> tuple[gate.Verdict, Summary]:
+    """Decide, and write verdict.json.
+
+    Raises:
+        AuditorError: the findings are of another state than the workspace's.
+    """
+    with space.writing("gate") as work:
+        found = read_found(space.findings)
+        with opened(space, work, progress) as at:
+            differ = freshness.changed(found.body["made_from"], made_from(at))
+        if differ:
+            raise AuditorError(
+                f"the findings are of another state: {', '.join(differ[:4])}{' …' if len(differ) > 4 else ''} changed since",
+                "run dvc repro (or auditor measure, auditor check), then auditor gate",
+            )
+        verdict = decide(space, found, as_of)
+        summary = restore(found.body["summary"])
+        inputs = [{"source": name, **note} for name, note in space.sources().items()]
+        text = json_output.verdict(verdict, summary, inputs, as_of, "internal", space.settings(), found.body["findings_sha256"])
+        write_text(space.verdict, text)
+        return verdict, summary
+
+
+def run_report(space: Workspace, as_of: dt.date, progress: Callable[[str, int, int | None], None]) -> Path:
+    """Write report/report.html from findings/."""
+    with space.writing("report") as work, opened(space, work, progress) as at:
+        found = read_found(space.findings)
+        made = work / "made"
+        write_text(made / "report.html", page(at, found, as_of))
+        write_text(made / "of.json", json.dumps({"findings_sha256": found.body["findings_sha256"]}) + "\n")
+        journal.commit(space.root, {made: space.report})
+        return space.report / "report.html"
+
+
+def page(at: Opened, found: Found, as_of: dt.date) -> str:
+    """The report of findings as HTML text."""
+    verdict = decide(at.space, found, as_of)
+    con = engine.connect(at.session.work, at.settings.memory)
+    try:
+        path = literal(str(found.folder / "findings.parquet"))
+        con.execute(f"CREATE TABLE finding AS SELECT * FROM read_parquet([{path}])")
+        con.execute(f"CREATE TABLE finding_sorted AS SELECT *, row_number() OVER (ORDER BY {finding.ORDER}) AS nth FROM finding")
+        for name in steps.SHOWN_MEASURES:
+            at.session.try_measure(name)
+        return html_output.render(
+            html_output.Page(
+                verdict,
+                restore(found.body["summary"]),
+                {one.id: one for one in at.checks},
+                (*found.body["notes"], *verdict.notes),
+                at.session,
+                con,
+                Audience("internal", at.space.policy(), b""),
+                as_of,
+                at.settings,
+                tuple(at.space.sources()),
+            )
+        )
+    finally:
+        con.close()
+
+
+def run_checks_at(
+    space: Workspace, revision: str, as_of: dt.date, progress: Callable[[str, int, int | None], None]
+) -> tuple[Checked, gate.Verdict]:
+    """Ask today's checks of an old release's tables, read where they lie in DVC's cache; writes at/REVISION/."""
+    with space.writing("check --at") as work:
+        old = release.read_old(space, revision)
+        with opened(space, work, progress, old=old) as at:
+            made = work / "made"
+            made.mkdir()
+            results, summary = ask(at, made, progress)
+            found = read_found(made)
+            verdict = decide(space, found, as_of)
+            inputs = [{"source": name, **note} for name, note in old.sources.items()]
+            text = json_output.verdict(verdict, summary, inputs, as_of, "internal", at.settings, found.body["findings_sha256"])
+            write_text(made / "verdict.json", text)
+            write_text(made / "report.html", page(at, found, as_of))
+        target = space.root / "at" / revision.replace("/", "_")
+        journal.commit(space.root, {made: target})
+        return Checked(results, summary, target), verdict
+
+
+def run_release(
+    space: Workspace, name: str, as_of: dt.date, even_failed: str, progress: Callable[[str, int, int | None], None]
+) -> tuple[release.Release, bool]:
+    """Release the workspace's state; see `release.make`.
+
+    Raises:
+        AuditorError: verdict.json is of another state, or is not there.
+    """
+    with space.writing(f"release {name}") as work:
+        found = read_found(space.findings)
+        with opened(space, work, progress) as at:
+            differ = freshness.changed(found.body["made_from"], made_from(at))
+            if differ or not _decided(space, found):
+                raise AuditorError(
+                    f"the gate has not decided on this state{f': {differ[0]} changed since the checks' if differ else ''}",
+                    "run dvc repro, then auditor gate",
+                )
+            files = sorted(path for folder in (space.tables, space.measures, space.findings) for path in folder.rglob("*.parquet"))
+            body = {
+                "auditor": auditor.__version__,
+                "sources": {one: note["digest"] for one, note in space.sources().items()},
+                "units": found.body["units"],
+                "findings_sha256": found.body["findings_sha256"],
+                "verdict_sha256": sha256_file(space.verdict),
+                "config_sha256": sha256_file(space.config),
+                "files": {str(path.relative_to(space.root)): at.digests.file(path) for path in files},
+            }
+        # Asked anew: a waiver may have ended since verdict.json was written.
+        verdict = decide(space, found, as_of)
+        return release.make(space, name, verdict, as_of, body, even_failed=even_failed, progress=progress)
+
+
+def _decided(space: Workspace, found: Found) -> bool:
+    try:
+        body = json.loads(space.verdict.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return bool(body.get("findings_sha256") == found.body["findings_sha256"])

@@ -1,0 +1,308 @@
+"""Releases: a git tag whose data DVC keeps. The only file that imports DVC.
+
+State rules:
+
+- A release exists when its tag does; data is committed and pushed before, so a tag never points to data that is nowhere.
+- A release of a state whose gate did not pass needs a reason, which stays in its manifest.
+- Old releases are read where they lie in DVC's cache; nothing is copied or checked out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import subprocess
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from auditor.errors import AuditorError, UsageError
+from auditor.files import write_text
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+    from auditor.gate import Verdict
+    from auditor.workspace import Workspace
+
+MANIFEST = "label-auditor/release/1"
+# What git keeps of a workspace; other files of the repository are none of a release's business.
+_IN_GIT = (
+    "auditor.toml", "auditor.schema.json", "checks", "policies", "grants", "ledger", "sources", "releases", "verdict.json",
+    "dvc.yaml", "dvc.lock", "tables.dvc", ".gitignore", ".dvcignore", ".dvc/config", ".dvc/.gitignore",
+)  # fmt: skip
+
+
+_TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+def _quiet() -> None:
+    """No telemetry and no update check of DVC's, whatever the user's own configuration says."""
+    os.environ["DVC_NO_ANALYTICS"] = "1"
+    os.environ["DVC_ANALYTICS_DISABLED"] = "1"
+
+
+@contextlib.contextmanager
+def _repo(root: Path) -> Iterator[Any]:
+    _quiet()
+    import logging
+
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo
+    from dvc.scm import SCMError
+
+    logging.getLogger("dvc").setLevel(logging.CRITICAL)  # what it has to say we say ourselves
+    try:
+        repo = Repo(str(root))
+    except DvcException as error:
+        raise AuditorError(f"{root}: DVC cannot open it: {_first(error)}", "run auditor init") from error
+    try:
+        yield repo
+    except (DvcException, SCMError) as error:
+        raise AuditorError(f"DVC: {_first(error)}", "see `dvc status`, then try again") from error
+    finally:
+        repo.close()
+
+
+def _first(error: Exception) -> str:
+    return str(error).split("\n", 1)[0] or type(error).__name__
+
+
+def init_dvc(root: Path) -> list[str]:
+    """Make a DVC repository at `root` unless one holds it already; analytics and update checks are off for everyone who clones it.
+
+    Returns:
+        What was done, a line each.
+    """
+    _quiet()
+    from dvc.exceptions import DvcException, NotDvcRepoError
+    from dvc.repo import Repo
+
+    try:
+        Repo.find_root(str(root))
+    except NotDvcRepoError:
+        pass
+    else:
+        return []
+    inner = git(root, "rev-parse", "--show-toplevel") != str(root)
+    try:
+        with contextlib.redirect_stdout(None):
+            repo = Repo.init(str(root), subdir=inner)
+    except DvcException as error:
+        raise AuditorError(f"DVC: {_first(error)}", "is the folder writable, and not ignored by git?") from error
+    with repo, repo.config.edit() as config:
+        config["core"]["analytics"] = False
+        config["core"]["check_update"] = False
+    return ["made a DVC repository, with its analytics off"]
+
+
+def git(root: Path, *words: str, check: bool = True) -> str:
+    """What a git command prints.
+
+    Raises:
+        AuditorError: it failed, and `check` is set.
+    """
+    try:
+        done = subprocess.run(["git", *words], cwd=root, capture_output=True, text=True, check=False)  # noqa: S603, S607  # the PATH's
+    except FileNotFoundError as error:
+        raise AuditorError("git is not installed", "install git") from error
+    if check and done.returncode:
+        said = (done.stderr.strip() or done.stdout.strip()).splitlines()
+        hint = "set git config user.name and user.email" if "user.email" in done.stderr or "empty ident" in done.stderr else ""
+        raise AuditorError(f"git {words[0]}: {said[-1] if said else done.returncode}", hint)
+    return done.stdout.strip()
+
+
+@dataclass(frozen=True)
+class Release:
+    """A release as its manifest tells it.
+
+    Attributes:
+        name: the tag.
+        result: the gate's answer.
+        as_of: the date of that answer.
+        reason: why it was released although the gate did not pass, or "".
+        items: rows of the table item.
+        annotations: rows of the table annotation.
+    """
+
+    name: str
+    result: str
+    as_of: str
+    reason: str
+    items: int
+    annotations: int
+
+
+def make(
+    space: Workspace,
+    name: str,
+    verdict: Verdict,
+    as_of: dt.date,
+    body: Mapping[str, Any],
+    *,
+    even_failed: str = "",
+    progress: Callable[[str, int, int | None], None],
+) -> tuple[Release, bool]:
+    """Commit the workspace's data with DVC, push it where a remote is set, commit, and tag; under the workspace's lock.
+
+    Args:
+        space: the workspace, in the state that the verdict is about.
+        name: the tag.
+        verdict: the gate's answer for this state.
+        as_of: its date.
+        body: further entries of the manifest: files, sources, units.
+        even_failed: why it is released although the gate did not pass.
+        progress: called with what, done, total.
+
+    Returns:
+        The release, and whether its data was pushed.
+
+    Raises:
+        UsageError: the name cannot be a tag, or is taken.
+        AuditorError: the gate did not pass and no reason is given; git or DVC refuse.
+    """
+    root = space.root
+    if not _TAG.fullmatch(name) or name.endswith((".lock", ".")) or ".." in name:
+        raise UsageError(f"{name!r} cannot name a release", "use letters, digits, dots and dashes: auditor release v1.0")
+    if git(root, "tag", "--list", name):
+        raise UsageError(f"there is a release {name} already", "releases do not change: choose another name")
+    if verdict.result != "passed" and not even_failed:
+        raise AuditorError(
+            f"the gate's answer is {verdict.result}: {'; '.join(verdict.reasons[:3])}",
+            'mend it and run auditor gate again, or give a reason: --even-failed "…"',
+        )
+    tracked = sorted({note["track"] for note in space.sources().values() if note.get("track")})
+    with _repo(root) as repo:
+        progress("committing data", 0, None)
+        for target in ("tables", *tracked):
+            repo.add(str(root / target))
+        _commit_stages(repo)
+        manifest = {
+            "format": MANIFEST, "name": name, "result": verdict.result, "reasons": list(verdict.reasons),
+            "as_of": as_of.isoformat(), "even_failed": even_failed, **body,
+        }  # fmt: skip
+        write_text(root / "releases" / f"{name}.json", json.dumps(manifest, indent=1, ensure_ascii=False) + "\n")
+        pushed = _push(repo, progress)
+    paths = [path for path in (*_IN_GIT, *(f"{one}.dvc" for one in tracked)) if (root / path).exists()]
+    git(root, "add", "--all", "--", *paths)
+    if git(root, "status", "--porcelain", "--untracked-files=no", "--", *paths):
+        git(root, "commit", "--quiet", "--message", f"release {name}: {verdict.result}", "--", *paths)
+    git(root, "tag", "--annotate", "--message", f"{verdict.result}{f': {even_failed}' if even_failed else ''}", name)
+    return _release(manifest), pushed
+
+
+def _commit_stages(repo: Any) -> None:
+    """Record what the stages made in dvc.lock, without running them: their freshness was compared already, by content."""
+    for name in ("measure", "check", "report"):
+        repo.commit(name, force=True, allow_missing=True)
+
+
+def _push(repo: Any, progress: Callable[[str, int, int | None], None]) -> bool:
+    from dvc.config import NoRemoteError
+
+    progress("pushing data", 0, None)
+    try:
+        repo.cloud.get_remote()
+    except NoRemoteError:
+        return False
+    repo.push()
+    return True
+
+
+def _release(manifest: Mapping[str, Any]) -> Release:
+    units = manifest.get("units", {})
+    return Release(
+        manifest["name"], manifest["result"], manifest["as_of"], manifest.get("even_failed", ""),
+        units.get("item", 0), units.get("annotation", 0),
+    )  # fmt: skip
+
+
+def listed(space: Workspace) -> list[Release]:
+    """The releases of a workspace, newest tag first; tags that are no releases are passed over."""
+    found = []
+    prefix = git(space.root, "rev-parse", "--show-prefix")
+    for tag in git(space.root, "tag", "--sort=-creatordate").splitlines():
+        text = git(space.root, "show", f"{tag}:{prefix}releases/{tag}.json", check=False)
+        with contextlib.suppress(ValueError, KeyError):
+            found.append(_release(json.loads(text)))
+    return found
+
+
+@dataclass(frozen=True)
+class Old:
+    """A revision's data where it lies in DVC's cache.
+
+    Attributes:
+        revision: as it was asked for.
+        commit: which commit that is.
+        sources: the notes in sources/ of that time.
+        tables: table -> file.
+        measures: file name in measures/ -> file.
+    """
+
+    revision: str
+    commit: str
+    sources: Mapping[str, Any]
+    tables: Mapping[str, Path]
+    measures: Mapping[str, Path]
+
+
+def read_old(space: Workspace, revision: str) -> Old:
+    """Find the data of a revision in DVC's cache; what is not there is fetched from the remote, where one is set.
+
+    Raises:
+        UsageError: there is no such revision, or it holds no tables.
+        AuditorError: its data is neither in the cache nor in a remote.
+    """
+    from pathlib import Path
+
+    from auditor.workspace import MERGED
+
+    root = space.root
+    commit = git(root, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}", check=False)
+    if not commit:
+        known = ", ".join(one.name for one in listed(space)[:5])
+        raise UsageError(f"there is no revision {revision!r}", f"releases: {known}" if known else "there are no releases yet")
+    prefix = git(root, "rev-parse", "--show-prefix")
+    names = git(root, "ls-tree", "--name-only", commit, f"{prefix}sources/").splitlines()
+    notes = {Path(name).stem: json.loads(git(root, "show", f"{commit}:{prefix}{name.removeprefix(prefix)}")) for name in names}
+    if not notes:
+        raise UsageError(f"{revision} holds no imported tables", "choose a later revision")
+    with _repo(root) as repo:
+        from dvc.api import DVCFileSystem
+
+        system = DVCFileSystem(str(root), rev=commit)
+        folder = f"tables/{next(iter(notes)) if len(notes) == 1 else MERGED}"
+        found: dict[str, dict[str, Path]] = {}
+        for part in (folder, "measures"):
+            where = f"{prefix}{part}"
+            try:
+                names = system.find(where)
+            except FileNotFoundError:
+                names = []
+            found[part] = {
+                name.rsplit("/", 1)[-1]: Path(repo.cache.local.oid_to_path(system.info(name)["dvc_info"]["md5"])) for name in names
+            }
+        if not found[folder] or not all(path.is_file() for files in found.values() for path in files.values()):
+            _fetch(repo, commit, revision)
+    missing = [name for name, path in found[folder].items() if not path.is_file()]
+    if missing or not found[folder]:
+        raise AuditorError(f"the data of {revision} is not in DVC's cache", f"fetch it: dvc fetch --rev {revision}")
+    tables = {name.removesuffix(".parquet"): path for name, path in found[folder].items() if not name.endswith(".sealed.parquet")}
+    return Old(revision, commit, notes, tables, {name: path for name, path in found["measures"].items() if path.is_file()})
+
+
+def _fetch(repo: Any, commit: str, revision: str) -> None:
+    from dvc.config import NoRemoteError
+    from dvc.exceptions import DvcException
+
+    try:
+        repo.fetch(revs=[commit], workspace=False)
+    except NoRemoteError as error:
+        raise AuditorError(f"the data of {revision} is not in DVC's cache, and there is no remote", "dvc remote add") from error
+    except DvcException as error:
+        raise AuditorError(f"the data of {revision} cannot be fetched: {_first(error)}", "see dvc fetch") from error

@@ -1,0 +1,324 @@
+"""A workspace from init to release, as a team would use it: every command through the command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from click.testing import CliRunner
+
+from auditor import workspace
+from auditor.cli import cli
+from tests.worlds import votes_csv
+
+GIT = {
+    "GIT_AUTHOR_NAME": "n",
+    "GIT_AUTHOR_EMAIL": "n@example.org",
+    "GIT_COMMITTER_NAME": "n",
+    "GIT_COMMITTER_EMAIL": "n@example.org",
+}
+
+
+@pytest.fixture(autouse=True)
+def _git(monkeypatch):
+    for name, value in GIT.items():
+        monkeypatch.setenv(name, value)
+
+
+def run(folder, *words, code=0):
+    """The command's output; fails when the exit code is another."""
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        done = CliRunner().invoke(cli, list(words), catch_exceptions=False)
+    finally:
+        os.chdir(before)
+    assert done.exit_code == code, done.output
+    return done.output
+
+
+@pytest.fixture
+def space(tmp_path):
+    """A workspace with one source of good votes, and a file that stays outside."""
+    root = tmp_path / "space"
+    run(tmp_path, "init", str(root), "--name", "pets")
+    votes_csv(tmp_path / "answers.csv", items=30)
+    run(root, "import", str(tmp_path / "answers.csv"), "--name", "crowd")
+    return root
+
+
+def audited(root):
+    for word in ("measure", "check"):
+        run(root, word)
+
+
+def test_init_says_what_it_did_and_overwrites_nothing(tmp_path):
+    root = tmp_path / "old"
+    (root / "checks" / "mine").mkdir(parents=True)
+    (root / "auditor.toml").write_text('dataset = "mine"\n')
+    (root / ".gitignore").write_text("secret")
+    (root / "dvc.yaml").write_text("# ours\nstages:\n  train:\n    cmd: echo train # keep\n")
+    subprocess.run(["git", "init", "-q"], cwd=root, check=True)
+    said = run(tmp_path, "init", str(root))
+    assert "made a git repository" not in said
+    assert "added to dvc.yaml: measure, check, report" in said
+    assert (root / "auditor.toml").read_text() == 'dataset = "mine"\n'
+    text = (root / "dvc.yaml").read_text()
+    assert text.startswith("# ours\nstages:\n  train:\n    cmd: echo train # keep\n")
+    assert (root / ".gitignore").read_text().startswith("secret\n/tables\n")
+    config = (root / ".dvc" / "config").read_text()
+    assert "analytics = False" in config
+    assert "check_update = False" in config
+    files = {path: path.read_bytes() for path in root.rglob("*") if path.is_file() and ".git/" not in str(path)}
+    assert run(tmp_path, "init", str(root)).startswith("everything was there already")
+    assert files == {path: path.read_bytes() for path in files}
+
+
+def test_init_leaves_a_foreign_stage_alone(tmp_path):
+    (tmp_path / "dvc.yaml").write_text("stages:\n  check:\n    cmd: make check\n")
+    said = run(tmp_path, "init", str(tmp_path), code=3)
+    assert "its stage check is not auditor's" in said
+    assert (tmp_path / "dvc.yaml").read_text() == "stages:\n  check:\n    cmd: make check\n"
+
+
+def test_the_schema_of_the_settings_knows_every_key(tmp_path):
+    run(tmp_path, "init", str(tmp_path / "w"))
+    schema = json.loads((tmp_path / "w" / "auditor.schema.json").read_text())
+    from auditor.settings import Settings
+
+    assert set(schema["properties"]) == set(Settings.model_fields)
+    assert schema["additionalProperties"] is False
+
+
+def test_outside_a_workspace_is_a_clear_error(tmp_path):
+    assert "is in no workspace" in run(tmp_path, "status", code=2)
+
+
+def test_the_line_in_a_workspace(space):
+    assert "missing  none were computed yet" in run(space, "status")
+    audited(space)
+    assert "PASSED" in run(space, "gate")
+    run(space, "report")
+    said = run(space, "status")
+    assert said.count(" fresh ") == 5, said
+    verdict = json.loads((space / "verdict.json").read_text())
+    assert verdict["inputs"][0]["source"] == "crowd"
+    assert verdict["findings_sha256"]
+    assert (space / "report" / "report.html").stat().st_size > 10_000
+    # the same rows again: nothing becomes stale
+    said = run(space, "import", str(space.parent / "answers.csv"), "--name", "crowd")
+    assert said.startswith("unchanged")
+    assert run(space, "status").count(" fresh ") == 5
+
+
+def test_only_what_reads_a_changed_column_is_computed_anew(space):
+    audited(space)
+    assert "0 computed" in run(space, "measure")
+    lines = (space.parent / "answers.csv").read_text().splitlines()
+    timed = [lines[0] + ",seconds", *(f"{line},{n % 9 + 1}" for n, line in enumerate(lines[1:]))]
+    (space.parent / "answers.csv").write_text("\n".join(timed) + "\n")
+    run(space, "import", str(space.parent / "answers.csv"), "--name", "crowd")
+    said = run(space, "status")
+    assert "annotation.seconds" in said
+    before = {path.name: path.stat().st_mtime_ns for path in (space / "measures").glob("*.parquet")}
+    said = run(space, "measure")
+    assert "0 still fresh" not in said
+    after = {path.name: path.stat().st_mtime_ns for path in (space / "measures").glob("*.parquet")}
+    assert after["class_balance.parquet"] == before["class_balance.parquet"]
+    assert after["vote.parquet"] != before["vote.parquet"]
+
+
+def test_checks_read_no_stale_measure(space):
+    audited(space)
+    votes_csv(space.parent / "answers.csv", items=10)
+    run(space, "import", str(space.parent / "answers.csv"), "--name", "crowd")
+    run(space, "check")  # without `measure`: what is stale is computed for this run alone
+    body = json.loads((space / "findings" / "results.json").read_text())
+    assert body["summary"]["items"] == 10
+    assert "stale" in run(space, "status")
+
+
+def test_the_gate_refuses_findings_of_another_state(space):
+    audited(space)
+    votes_csv(space.parent / "answers.csv", items=10)
+    run(space, "import", str(space.parent / "answers.csv"), "--name", "crowd")
+    said = run(space, "gate", code=3)
+    assert "the findings are of another state" in said
+    assert not (space / "verdict.json").exists()
+
+
+def test_the_gate_refuses_findings_that_were_edited(space):
+    audited(space)
+    path = space / "findings" / "findings.parquet"
+    table = pq.read_table(path)
+    pq.write_table(table.slice(0, 0), path)
+    assert "was changed after the checks wrote it" in run(space, "gate", code=3)
+
+
+def test_settings_decide_and_the_status_says_why(space):
+    audited(space)
+    run(space, "gate")
+    config = space / "auditor.toml"
+    config.write_text(
+        config.read_text() + '\n[[waiver]]\ncheck = "consistency/duplicate_item"\nowner = "a"\nreason = "b"\nuntil = 2001-01-01\n'
+    )
+    assert "verdict    stale    auditor.toml changed" in run(space, "status")
+    said = run(space, "gate")
+    assert "ended on 2001-01-01" in said
+    config.write_text(config.read_text() + "\n[chekcs]\n")
+    said = run(space, "gate", code=2)
+    assert "did you mean 'checks'?" in said
+
+
+def test_two_sources_are_merged_and_one_can_go(space, tmp_path):
+    (tmp_path / "more.csv").write_text("item_id,annotator_id,label\ni000,zoe,cat\nnew,zoe,dog\n")
+    run(space, "import", str(tmp_path / "more.csv"), "--name", "zoe")
+    at = workspace.find(space)
+    rows = pq.read_table(at.tables_folder() / "annotation.parquet").to_pylist()
+    assert len(rows) == 92
+    assert {row["annotator_id"] for row in rows} == {"ann-0", "ann-1", "ann-2", "zoe"}
+    assert len({row["annotation_id"] for row in rows}) == 92
+    assert pq.read_metadata(at.tables_folder() / "item.parquet").num_rows == 31
+    # replacing one source leaves the other
+    (tmp_path / "more.csv").write_text("item_id,annotator_id,label\nnew,zoe,dog\n")
+    run(space, "import", str(tmp_path / "more.csv"), "--name", "zoe")
+    assert pq.read_metadata(at.tables_folder() / "annotation.parquet").num_rows == 91
+    audited(space)
+    run(space, "forget", "zoe")
+    assert at.tables_folder() == at.tables / "crowd"
+    assert not (at.tables / workspace.MERGED).exists()
+    assert "there is no source 'zoe'" in run(space, "forget", "zoe", code=2)
+
+
+def test_a_broken_import_changes_nothing(space, tmp_path):
+    before = {path: path.read_bytes() for path in space.rglob("*") if path.is_file() and ".git/" not in str(path)}
+    (tmp_path / "broken.json").write_text('{"images": [')
+    run(space, "import", str(tmp_path / "broken.json"), "--name", "crowd", code=3)
+    after = {path: path.read_bytes() for path in space.rglob("*") if path.is_file() and ".git/" not in str(path)}
+    before.pop(space / ".auditor" / "lock", None)
+    after.pop(space / ".auditor" / "lock", None)
+    assert after == before
+
+
+@pytest.mark.parametrize("name", ["../up", "_all", "a b", ".hidden", "x" * 80])
+def test_a_source_name_is_a_folder_name(space, name):
+    assert "cannot name a source" in run(space, "import", str(space.parent / "answers.csv"), "--name", name, code=2)
+
+
+def test_release_needs_a_gate_that_passed_at_this_state(space):
+    audited(space)
+    assert "the gate has not decided on this state" in run(space, "release", "v1", code=3)
+    run(space, "gate")
+    said = run(space, "release", "v1")
+    assert "released v1: passed, 30 items, 90 annotations" in said
+    assert run(space, "releases").startswith("v1  passed")
+    assert "there is a release v1 already" in run(space, "release", "v1", code=2)
+    assert "cannot name a release" in run(space, "release", "a..b", code=2)
+    votes_csv(space.parent / "answers.csv", items=5)
+    run(space, "import", str(space.parent / "answers.csv"), "--name", "crowd")
+    assert "the gate has not decided on this state" in run(space, "release", "v2", code=3)
+
+
+def failing(space):
+    """The same votes, and an item whose splits contradict each other."""
+    path = space.parent / "answers.csv"
+    path.write_text(path.read_text().replace("i000,ann-0,cat", "i000,ann-0,").replace("i000,ann-0,dog", "i000,ann-0,"))
+    run(space, "import", str(path), "--name", "crowd")
+    config = space / "auditor.toml"
+    config.write_text(config.read_text().replace('fail_on = "error"', 'fail_on = "info"'))
+    audited(space)
+    run(space, "gate", code=1)
+
+
+def test_a_failed_state_is_released_with_a_reason_only(space):
+    failing(space)
+    assert "the gate's answer is failed" in run(space, "release", "v1", code=3)
+    run(space, "release", "v1", "--even-failed", "known to the customer")
+    assert "even so: known to the customer" in run(space, "releases")
+    manifest = json.loads((space / "releases" / "v1.json").read_text())
+    assert manifest["even_failed"] == "known to the customer"
+    assert manifest["result"] == "failed"
+
+
+def test_an_old_release_is_read_without_copying_and_finds_the_same(space):
+    failing(space)
+    run(space, "release", "v1", "--even-failed", "known")
+    then = (space / "findings" / "findings.parquet").read_bytes()
+    votes_csv(space.parent / "answers.csv", items=30)
+    run(space, "import", str(space.parent / "answers.csv"), "--name", "crowd")
+    audited(space)
+    run(space, "gate", code=1 if json.loads((space / "findings" / "results.json").read_text())["summary"]["findings"] else 0)
+    cache = sum(path.stat().st_size for path in (space / ".dvc" / "cache").rglob("*") if path.is_file())
+    run(space, "check", "--at", "v1")
+    assert (space / "at" / "v1" / "findings.parquet").read_bytes() == then
+    assert (space / "at" / "v1" / "report.html").is_file()
+    assert cache == sum(path.stat().st_size for path in (space / ".dvc" / "cache").rglob("*") if path.is_file())
+    assert not list((space / "at").rglob("annotation*.parquet"))
+    assert "there is no revision 'v7'" in run(space, "check", "--at", "v7", code=2)
+
+
+def test_a_release_lives_in_its_remote(space, tmp_path):
+    """Cache and tables gone: `check --at` fetches from the remote, and a clone pulls."""
+    subprocess.run(["git", "config", "protocol.file.allow", "always"], cwd=space, check=True)
+    (tmp_path / "remote").mkdir()
+    config = space / ".dvc" / "config"
+    config.write_text(config.read_text() + f"    remote = store\n['remote \"store\"']\n    url = {tmp_path / 'remote'}\n")
+    audited(space)
+    run(space, "gate")
+    assert "its data was pushed" in run(space, "release", "v1")
+    found = (space / "findings" / "findings.parquet").read_bytes()
+    for name in ("tables", "measures", "findings", ".dvc/cache"):
+        shutil.rmtree(space / name)
+    assert "the tables are not here" in run(space, "measure", code=3)
+    run(space, "check", "--at", "v1")
+    assert (space / "at" / "v1" / "findings.parquet").read_bytes() == found
+    shutil.rmtree(tmp_path / "remote")
+    shutil.rmtree(space / ".dvc" / "cache")
+    said = run(space, "check", "--at", "v1", code=3)
+    assert "v1" in said
+    assert "cannot be fetched" in said or "is not in DVC's cache" in said
+
+
+def test_dvc_runs_the_stages_and_then_has_nothing_to_do(space, root):
+    import sys
+
+    binary = Path(sys.executable).parent
+    environment = (
+        os.environ | GIT | {"PATH": f"{binary}{os.pathsep}{os.environ['PATH']}", "DVC_NO_ANALYTICS": "1", "PYTHONPATH": str(root)}
+    )
+    first = subprocess.run(
+        [sys.executable, "-m", "dvc", "repro"], cwd=space, env=environment, capture_output=True, text=True, check=False
+    )
+    assert first.returncode == 0, first.stderr
+    assert (space / "report" / "report.html").is_file()
+    again = subprocess.run(
+        [sys.executable, "-m", "dvc", "repro", "check"], cwd=space, env=environment, capture_output=True, text=True, check=False
+    )
+    assert "didn't change, skipping" in again.stdout
+    run(space, "gate")
+    run(space, "release", "v1")
+    status = subprocess.run(
+        [sys.executable, "-m", "dvc", "status", "tables.dvc", "measure", "check"],
+        cwd=space,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "up to date" in status.stdout, status.stdout
+
+
+def test_a_second_process_waits_and_then_says_who_is_at_work(space):
+    at = workspace.find(space)
+    with at.writing("import other"):
+        from auditor.errors import AuditorError
+
+        with pytest.raises(AuditorError, match="is being changed by auditor import other"), at.writing("measure", wait=0.2):
+            pass
+    with at.writing("measure", wait=0.2):
+        pass
