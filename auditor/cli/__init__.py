@@ -56,7 +56,8 @@ def cli() -> None:
 
 for command in (
     audit.audit, workspace.init, workspace.import_, workspace.forget, workspace.measure, workspace.check, workspace.gate,
-    workspace.report, workspace.status, workspace.release, workspace.releases, view.view, inspect.checks, inspect.explain, inspect.tables,
+    workspace.report, workspace.status, workspace.release, workspace.releases, view.view,
+    inspect.checks, inspect.explain, inspect.tables,
 ):  # fmt: skip
     cli.add_command(command)
 

@@ -20,7 +20,9 @@ from auditor.cli.options import FILE, FOLDER, reading, request
 @click.option("--key-file", type=FILE, help="The key of pseudonyms, so that they stay the same from run to run.")
 @click.option("--name", default="", help="The dataset's name; the source's or the workspace's when not given.")
 @click.option(
-    "--folder", type=click.Path(file_okay=False, path_type=Path), help="Where datasets stay, in clear; .auditor/views when not given."
+    "--folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where datasets stay, in clear; .auditor/views when not given.",
 )
 @click.option("--export", "target", type=click.Path(path_type=Path), help="Write a FiftyOneDataset here, without the app.")
 @click.option("--pull", is_flag=True, help="Bring back the tags that people gave in the app.")

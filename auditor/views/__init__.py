@@ -152,7 +152,9 @@ class Views:
         found = dataset.existing(self._fo, name)
         if found is None:
             known = ", ".join(self.names())
-            raise UsageError(f"there is no dataset {name!r} in {self.folder}", f"there is {known}" if known else "give sources to make one")
+            raise UsageError(
+                f"there is no dataset {name!r} in {self.folder}", f"there is {known}" if known else "give sources to make one"
+            )
         return found
 
     def _counted(self, made: Any, total: int) -> Iterator[Any]:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 DATABASE = "label_auditor"
+_FOLDERS = ("DEFAULT_DATASET_DIR", "DATASET_ZOO_DIR", "MODEL_ZOO_DIR", "PLUGINS_DIR")
+_CONFIGS = ("", "APP_", "ANNOTATION_", "EVALUATION_")
 # In place of a URI, while this process has left its database.
 _LEFT = "mongodb://left.invalid"
 # What the app's pages may ask for: nothing but this server. They would ask for web fonts, maps and the maker's tracker.
@@ -39,9 +41,9 @@ def configure(uri: str, folder: Path) -> dict[str, str]:
         "FIFTYONE_SHOW_PROGRESS_BARS": "0",
         # It watches for changes, which only a replica set tells.
         "FIFTYONE_EXECUTION_STORE_NOTIFICATION_SERVICE_DISABLED": "true",
-        **{f"FIFTYONE_{name}": str(home / name.lower()) for name in ("DEFAULT_DATASET_DIR", "DATASET_ZOO_DIR", "MODEL_ZOO_DIR", "PLUGINS_DIR")},
+        **{f"FIFTYONE_{name}": str(home / name.lower()) for name in _FOLDERS},
         # Files that do not exist: settings of the user's other work have no say here.
-        **{f"FIFTYONE_{name}CONFIG_PATH": str(home / f"{name.lower()}config.json") for name in ("", "APP_", "ANNOTATION_", "EVALUATION_")},
+        **{f"FIFTYONE_{name}CONFIG_PATH": str(home / f"{name.lower()}config.json") for name in _CONFIGS},
     }  # fmt: skip
     for name in ("FIFTYONE_PRIVATE_DATABASE_PORT", "FIFTYONE_MODULE_PATH", "FIFTYONE_ALLOWED_ORIGINS", "FIFTYONE_SERVER"):
         os.environ.pop(name, None)
@@ -107,14 +109,14 @@ def serve(port: int) -> None:
     config.bind = [f"127.0.0.1:{port}"]
     config.graceful_timeout = 0.5  # its pages hold connections open for as long as they are shown
     set_port(port)
-    asyncio.run(run(Guard(app, port), config))  # type: ignore[arg-type]  # any ASGI application will do
+    asyncio.run(run(Guard(app, port), config))
 
 
 class Guard:
     """Stands before FiftyOne's server: answers only those who ask for the loopback by name, and lets its pages ask nobody else.
 
-    Without it any web page could read through the app, by a host name of its own that resolves to 127.0.0.1 (DNS rebinding): the app
-    asks nobody for a password and serves every file that its user may read.
+    Without it any web page could read through the app, by a host name of its own that resolves to 127.0.0.1 (DNS rebinding): the
+    app asks nobody for a password and serves every file that its user may read.
     """
 
     def __init__(self, app: Any, port: int) -> None:

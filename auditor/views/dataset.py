@@ -18,6 +18,7 @@ from auditor.views.tags import PREFIX, Tag, given
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from auditor.views.fields import Field
     from auditor.views.samples import Plan, Sample
 
 # Told apart from datasets that other programs keep in the same database.
@@ -138,26 +139,33 @@ def _declare(fo: Any, dataset: Any, planned: Plan) -> None:
     for attribute, name in planned.item_attributes.items():
         dataset.add_sample_field(name, fo.StringField, description=f"attribute {attribute}")
     for field in planned.fields.values():
-        dataset.add_sample_field(
-            field.name, fo.EmbeddedDocumentField, embedded_doc_type=getattr(fo, field.label_class), description=field.meaning
-        )
-        for column, name in CARRIED.items():
-            if column in planned.carried:
-                dataset.add_sample_field(f"{field.path}.{name}", getattr(fo, _CARRIED_TYPES.get(name, "StringField")))
-        for attribute, name in planned.label_attributes.items():
-            dataset.add_sample_field(f"{field.path}.{name}", fo.StringField, description=f"attribute {attribute}")
-        if field.kind == "keypoints":
-            dataset.add_sample_field(f"{field.path}.visible", fo.ListField, subfield=fo.BooleanField)
-        if field.kind == "value" and field.many:
-            dataset.add_sample_field(f"{field.path}.value", fo.FloatField)
+        _declare_labels(fo, dataset, field, planned)
     for field in planned.predictions.values():
-        dataset.add_sample_field(field.name, fo.EmbeddedDocumentField, embedded_doc_type=fo.Classification, description=field.meaning)
+        dataset.add_sample_field(
+            field.name, fo.EmbeddedDocumentField, embedded_doc_type=fo.Classification, description=field.meaning
+        )
         dataset.add_sample_field(f"{field.name}.top", fo.ListField, subfield=fo.StringField)
     dataset.add_sample_field("findings", fo.EmbeddedDocumentField, embedded_doc_type=fo.DynamicEmbeddedDocument)
     for name, kind in (("severity", fo.StringField), ("count", fo.IntField), ("score", fo.FloatField)):
         dataset.add_sample_field(f"findings.{name}", kind)
     for name in ("checks", "messages"):
         dataset.add_sample_field(f"findings.{name}", fo.ListField, subfield=fo.StringField)
+
+
+def _declare_labels(fo: Any, dataset: Any, field: Field, planned: Plan) -> None:
+    """One label field, with what its labels carry."""
+    dataset.add_sample_field(
+        field.name, fo.EmbeddedDocumentField, embedded_doc_type=getattr(fo, field.label_class), description=field.meaning
+    )
+    for column, name in CARRIED.items():
+        if column in planned.carried:
+            dataset.add_sample_field(f"{field.path}.{name}", getattr(fo, _CARRIED_TYPES.get(name, "StringField")))
+    for attribute, name in planned.label_attributes.items():
+        dataset.add_sample_field(f"{field.path}.{name}", fo.StringField, description=f"attribute {attribute}")
+    if field.kind == "keypoints":
+        dataset.add_sample_field(f"{field.path}.visible", fo.ListField, subfield=fo.BooleanField)
+    if field.kind == "value" and field.many:
+        dataset.add_sample_field(f"{field.path}.value", fo.FloatField)
 
 
 def _save_views(fo: Any, dataset: Any, planned: Plan, titles: Mapping[str, str]) -> None:
@@ -190,7 +198,9 @@ def _arrange(fo: Any, dataset: Any, planned: Plan) -> None:
     labels = [field.name for field in (*planned.fields.values(), *planned.predictions.values())]
     config = dataset.app_config
     config.sidebar_groups = [
-        fo.SidebarGroupDocument(name=name, paths=paths, expanded=name not in {"file", "metadata"}) for name, paths in groups.items() if paths
+        fo.SidebarGroupDocument(name=name, paths=paths, expanded=name not in {"file", "metadata"})
+        for name, paths in groups.items()
+        if paths
     ]
     config.active_fields = fo.ActiveFields(exclude=False, paths=["findings.severity", *labels])
     # One field of shapes: its classes are what is to be told apart; several: who said it is.

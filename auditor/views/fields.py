@@ -133,9 +133,7 @@ def of_annotations(con: Connection, annotation: Path, *, video: bool) -> tuple[d
 
 def of_predictions(con: Connection, prediction: Path) -> dict[tuple[str, str], Field]:
     """(model, task) -> field."""
-    rows = con.execute(
-        "SELECT DISTINCT model, task FROM read_parquet([$file]) ORDER BY ALL", {"file": str(prediction)}
-    ).fetchall()
+    rows = con.execute("SELECT DISTINCT model, task FROM read_parquet([$file]) ORDER BY ALL", {"file": str(prediction)}).fetchall()
     tasks = {task for _, task in rows}
     taken: set[str] = set()
     return {

@@ -91,7 +91,8 @@ def by_item(con: Connection, findings: Path, annotation: Path) -> tuple[dict[str
         SELECT item_id, list_sort(list(DISTINCT check_id)), max({rank}), count(DISTINCT nth), max(score) FILTER (isfinite(score)),
                list(left(message, {MAX_MESSAGE + 1}) ORDER BY {rank} DESC, nth) FILTER (first_of AND message IS NOT NULL)
         FROM (SELECT *, row_number() OVER (PARTITION BY item_id, nth) = 1
-                        AND dense_rank() OVER (PARTITION BY item_id ORDER BY {rank} DESC, nth) <= {MAX_MESSAGES} AS first_of FROM about)
+                        AND dense_rank() OVER (PARTITION BY item_id ORDER BY {rank} DESC, nth) <= {MAX_MESSAGES} AS first_of
+              FROM about)
         GROUP BY item_id
         """
     ).fetchall()
@@ -111,7 +112,8 @@ def by_item(con: Connection, findings: Path, annotation: Path) -> tuple[dict[str
         for check, worst in con.execute(f"SELECT check_id, max({rank}) FROM about GROUP BY check_id ORDER BY check_id").fetchall()
     }
     lost = con.execute(
-        "SELECT count(*) FROM read_parquet([$findings]) WHERE item_id IS NULL AND annotation_id IS NULL", {"findings": str(findings)}
+        "SELECT count(*) FROM read_parquet([$findings]) WHERE item_id IS NULL AND annotation_id IS NULL",
+        {"findings": str(findings)},
     ).fetchall()
     con.execute("DROP TABLE about")
     return found, severities, int(lost[0][0])

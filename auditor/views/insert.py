@@ -1,7 +1,7 @@
 """Samples into FiftyOne's database, as the documents that it would write itself.
 
-Its `add_samples` takes three milliseconds a sample. What it would write is not promised anywhere, so the first sample of every dataset
-goes through it, is read back and compared with ours: where they differ, or FiftyOne is another, all samples go through it.
+Its `add_samples` takes three milliseconds a sample. What it would write is not promised anywhere, so the first sample of every
+dataset goes through it, is read back and compared with ours: where they differ, all samples go through it.
 """
 
 from __future__ import annotations
@@ -136,4 +136,3 @@ def _object(fo: Any, value: Any) -> Any:
 def _batches(given: Iterator[Sample]) -> Iterator[list[Sample]]:
     while batch := list(itertools.islice(given, _BATCH)):
         yield batch
-

@@ -155,7 +155,7 @@ def _start(folder: Path, program: Path, state: Path) -> tuple[Kept, str]:
     sockets = Path(tempfile.mkdtemp(prefix="auditor-"))
     if len(str(sockets)) + len("/mongod.sock") > _MAX_SOCKET_PATH:
         sockets.rmdir()
-        sockets = Path(tempfile.mkdtemp(prefix="auditor-", dir="/tmp"))  # noqa: S108  # mkdtemp makes it 0700
+        sockets = Path(tempfile.mkdtemp(prefix="auditor-", dir="/tmp"))  # mkdtemp makes it 0700
     address = sockets / "mongod.sock"
     log = folder / "mongod.log"
     log.unlink(missing_ok=True)  # MongoDB would rename it, and keep one for every start
@@ -167,16 +167,21 @@ def _start(folder: Path, program: Path, state: Path) -> tuple[Kept, str]:
     )  # fmt: skip
     try:
         write_text(state, json.dumps({"owner": os.getpid(), "keeper": kept.process.pid, "socket": str(address)}) + "\n")
-        deadline = time.monotonic() + START_SECONDS
-        while not _answers(str(address)):
-            if kept.process.poll() is not None or time.monotonic() > deadline:
-                raise AuditorError(f"{program} did not start: {_last_words(folder)}", f"its log is {log}")
-            time.sleep(0.02)
+        _await(kept, str(address), program, folder)
     except BaseException:
         kept.stop()
         state.unlink(missing_ok=True)
         raise
     return kept, _uri(str(address))
+
+
+def _await(kept: Kept, address: str, program: Path, folder: Path) -> None:
+    """Wait until the server answers."""
+    deadline = time.monotonic() + START_SECONDS
+    while not _answers(address):
+        if kept.process.poll() is not None or time.monotonic() > deadline:
+            raise AuditorError(f"{program} did not start: {_last_words(folder)}", f"its log is {folder / 'mongod.log'}")
+        time.sleep(0.02)
 
 
 def _uri(address: str) -> str:

@@ -25,8 +25,11 @@ USUAL_FPS = 30.0
 # Images that browsers do not show are converted, to at most so many pixels a side.
 _NOT_SHOWN_BY_BROWSERS = (".tif", ".tiff")
 _CONVERTED = 2_048
-_MIME = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png", ".gif": "image/gif", ".webp": "image/webp", ".bmp": "image/bmp",
-         ".mp4": "video/mp4", ".webm": "video/webm", ".mov": "video/quicktime", ".mkv": "video/x-matroska", ".avi": "video/x-msvideo"}  # fmt: skip
+_MIME = {
+    ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png", ".gif": "image/gif", ".webp": "image/webp",
+    ".bmp": "image/bmp",
+    ".mp4": "video/mp4", ".webm": "video/webm", ".mov": "video/quicktime", ".mkv": "video/x-matroska", ".avi": "video/x-msvideo",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,12 @@ def _image(item: Mapping[str, Any], path: Path, folder: Path) -> Picture | None:
         shown = _converted(path, folder)
         if shown is None:
             return None
-    metadata = {"_cls": "ImageMetadata", "width": width, "height": height, "mime_type": _MIME.get(str(shown)[str(shown).rfind("."):].lower())}
+    metadata = {
+        "_cls": "ImageMetadata",
+        "width": width,
+        "height": height,
+        "mime_type": _MIME.get(str(shown)[str(shown).rfind(".") :].lower()),
+    }
     if item["bytes"] is not None and shown is path:
         metadata["size_bytes"] = item["bytes"]
     return Picture(str(shown), "image", {k: v for k, v in metadata.items() if v is not None}, Canvas(width, height))
@@ -106,7 +114,10 @@ def _converted(path: Path, folder: Path) -> Path | None:
 def _video(item: Mapping[str, Any], folder: Path) -> Picture:
     frames, seconds = item["frames"], item["duration"]
     fps = frames / seconds if frames and seconds and math.isfinite(seconds) else USUAL_FPS
-    path = item["path"] or str(folder / "missing" / hashlib.sha256(item["item_id"].encode("utf-8", "surrogatepass")).hexdigest()[:16]) + ".mp4"
+    path = (
+        item["path"]
+        or str(folder / "missing" / hashlib.sha256(item["item_id"].encode("utf-8", "surrogatepass")).hexdigest()[:16]) + ".mp4"
+    )
     metadata = {"_cls": "VideoMetadata", "frame_width": item["width"], "frame_height": item["height"], "frame_rate": fps,
                 "total_frame_count": frames, "duration": seconds, "size_bytes": item["bytes"],
                 "mime_type": _MIME.get(path[path.rfind("."):].lower())}  # fmt: skip
@@ -138,7 +149,7 @@ def _length(item: Mapping[str, Any], placed: Sequence[Placed]) -> float:
 
 def _size(item: Mapping[str, Any], placed: Sequence[Placed]) -> tuple[int, int]:
     """The image's size as it is known, else one that holds the annotations."""
-    if item["width"] and item["height"] and 0 < item["width"] * item["height"] and max(item["width"], item["height"]) < 1e6:
+    if item["width"] and item["height"] and item["width"] * item["height"] > 0 and max(item["width"], item["height"]) < 1e6:
         return item["width"], item["height"]
     across, down = [], []
     for row, _ in placed:
@@ -149,7 +160,9 @@ def _size(item: Mapping[str, Any], placed: Sequence[Placed]) -> tuple[int, int]:
         if row["mask"]:
             across.append(row["mask"]["width"])
             down.append(row["mask"]["height"])
-    right, bottom = (max((value for value in values if value is not None and math.isfinite(value)), default=0) for values in (across, down))
+    right, bottom = (
+        max((value for value in values if value is not None and math.isfinite(value)), default=0) for values in (across, down)
+    )
     if not (0 < right < 1e6 and 0 < bottom < 1e6):
         return 640, 480
     return math.ceil(right), math.ceil(bottom)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from auditor.tables import TABLES, present_columns
-from auditor.views import cards, fields, found, labels, pictures
-from auditor.views.tags import by_thing
+from auditor.views import fields, found, labels, pictures
+from auditor.views.tags import PREFIX, by_thing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -144,18 +144,22 @@ def make(con: Connection, material: Material, planned: Plan, folder: Path, given
         name = item["item_id"]
         about = planned.found.get(name)
         rows = annotations.take(name)
-        placed = [(row, fields.field_of(planned.fields, row["source"], row["annotator_id"], row["task"], row["kind"])) for row in rows]
+        placed = [
+            (row, fields.field_of(planned.fields, row["source"], row["annotator_id"], row["task"], row["kind"])) for row in rows
+        ]
         picture = pictures.of_item(item, placed, folder, video=planned.video)
         by_field: dict[Field, list[labels.Label]] = {}
         for row, field in placed:
             if field is not None:
                 own = about.by_annotation.get(row["annotation_id"], []) if about else []
-                own = [*(found.PREFIX + check for check in own), *tagged.get((name, row["annotation_id"]), [])]
+                own = [*(PREFIX + check for check in own), *tagged.get((name, row["annotation_id"]), [])]
                 by_field.setdefault(field, []).append(labels.label(row, field, picture.canvas, planned.label_attributes, own))
         values = _item_values(item, planned)
         values |= {field.name: labels.together(made, field) for field, made in by_field.items()}
         for row in predictions.take(name):
-            values[planned.predictions[row["model"], row["task"]].name] = labels.prediction(row["probs"] or [], row["classes"] or [])
+            values[planned.predictions[row["model"], row["task"]].name] = labels.prediction(
+                row["probs"] or [], row["classes"] or []
+            )
         if about:
             values["findings"] = about.values()
         tags = [*(about.tags if about else []), *tagged.get((name, ""), [])]
@@ -165,7 +169,9 @@ def make(con: Connection, material: Material, planned: Plan, folder: Path, given
 def _add_items(con: Connection, material: Material) -> None:
     """The table `shown`: every item that some table names, and where its medium is."""
     columns = ", ".join(f'i."{name}"' for name in TABLES["item"].columns if name != "item_id")
-    media = "(SELECT item_id, path FROM read_parquet([$media]))" if material.media else "(SELECT '' AS item_id, '' AS path WHERE false)"
+    media = (
+        "(SELECT item_id, path FROM read_parquet([$media]))" if material.media else "(SELECT '' AS item_id, '' AS path WHERE false)"
+    )
     con.execute(
         f"""
         CREATE OR REPLACE TABLE shown AS
@@ -186,14 +192,13 @@ def _add_items(con: Connection, material: Material) -> None:
 
 
 def _annotation_query(planned: Plan) -> str:
-    wanted = ["item_id", "source", "task", "label", "text", "value", "x", "y", "w", "h", "angle", "polygon", "mask", "keypoints",
-              "confidence", *(name for name in labels.CARRIED if name in planned.carried or name in {"annotation_id", "annotator_id"})]  # fmt: skip
-    wanted += [name for name in ("start_s", "end_s", "start_char", "end_char") if name not in wanted]
+    wanted = [
+        "item_id", "source", "task", "label", "text", "value", "x", "y", "w", "h", "angle", "polygon", "mask", "keypoints",
+        "confidence", "annotation_id", "annotator_id", "start_s", "end_s", "start_char", "end_char",
+    ]  # fmt: skip
+    wanted += [name for name in labels.CARRIED if name in planned.carried and name not in wanted]
     parts = ", ".join(f'"{name}"' for name in wanted)
-    return (
-        f"SELECT {parts}, attributes, {fields.KIND} AS kind "
-        "FROM read_parquet([$file]) ORDER BY item_id, annotation_id"
-    )
+    return f"SELECT {parts}, attributes, {fields.KIND} AS kind FROM read_parquet([$file]) ORDER BY item_id, annotation_id"
 
 
 def _attributes(con: Connection, file: Path) -> list[str]:
@@ -208,7 +213,8 @@ def _attributes(con: Connection, file: Path) -> list[str]:
 
 
 def _item_values(item: Mapping[str, Any], planned: Plan) -> dict[str, Any]:
-    values = {name: item[name] for name in ("item_id", "split", "subject_id", "captured_at") if name == "item_id" or name in planned.columns}
+    own = [name for name in ("split", "subject_id", "captured_at") if name in planned.columns]
+    values: dict[str, Any] = {name: item[name] for name in ("item_id", *own)}
     if item["text"] is not None:
         values["text"] = item["text"][:MAX_ITEM_TEXT]
     attributes = item["attributes"] or {}

@@ -37,7 +37,9 @@ def view(request: Request | None, options: Mapping[str, Any], progress: Callable
     makes = request is not None or (space is not None and not options["pull"])
     if makes:
         mongod.find(options["mongod"])  # before an audit that may take minutes
-    with views.opened(folder, mongod=options["mongod"], share=not makes and (options["pull"] or options["target"]), progress=progress) as shown:
+    with views.opened(
+        folder, mongod=options["mongod"], share=not makes and (options["pull"] or options["target"]), progress=progress
+    ) as shown:
         name = _made(shown, request, space, options["name"], progress) if makes else _there(shown, options["name"])
         if options["pull"]:
             _pull(shown, name, options["tags"])
