@@ -53,6 +53,7 @@ class Views:
         from auditor.views import app
 
         self.folder = folder
+        self._uri = uri
         self._progress = progress
         progress("starting FiftyOne", 0, None)
         self._fo = app.load(uri, folder)
@@ -135,7 +136,7 @@ class Views:
         from auditor.views import server
 
         slug = self.dataset(name).slug
-        with server.running(self.folder, slug, port, self._progress) as (url, process):
+        with server.running(self._uri, self.folder, slug, port, self._progress) as (url, process):
             ready(url)
             with contextlib.suppress(KeyboardInterrupt):
                 code = process.wait()

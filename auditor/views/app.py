@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any
 from auditor.errors import AuditorError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 DATABASE = "label_auditor"
 _FOLDERS = ("DEFAULT_DATASET_DIR", "DATASET_ZOO_DIR", "MODEL_ZOO_DIR", "PLUGINS_DIR")
 _CONFIGS = ("", "APP_", "ANNOTATION_", "EVALUATION_")
+_NOT_OURS = ("FIFTYONE_PRIVATE_DATABASE_PORT", "FIFTYONE_MODULE_PATH", "FIFTYONE_ALLOWED_ORIGINS", "FIFTYONE_SERVER")
 # In place of a URI, while this process has left its database.
 _LEFT = "mongodb://left.invalid"
 # What the app's pages may ask for: nothing but this server. They would ask for web fonts, maps and the maker's tracker.
@@ -29,10 +31,10 @@ CONTENT_POLICY = (
 )
 
 
-def configure(uri: str, folder: Path) -> dict[str, str]:
-    """The environment FiftyOne must be imported with; set in this process, and returned for others."""
+def environment(uri: str, folder: Path) -> dict[str, str]:
+    """The environment in which FiftyOne must be imported, on top of the process's own; "" takes a variable away."""
     home = folder.resolve() / "fiftyone"
-    settings = {
+    return {
         "FIFTYONE_DATABASE_URI": uri,
         "FIFTYONE_DATABASE_NAME": os.environ.get("FIFTYONE_DATABASE_NAME", DATABASE),
         "FIFTYONE_DATABASE_DIR": str(folder.resolve() / "db"),
@@ -44,35 +46,44 @@ def configure(uri: str, folder: Path) -> dict[str, str]:
         **{f"FIFTYONE_{name}": str(home / name.lower()) for name in _FOLDERS},
         # Files that do not exist: settings of the user's other work have no say here.
         **{f"FIFTYONE_{name}CONFIG_PATH": str(home / f"{name.lower()}config.json") for name in _CONFIGS},
-    }  # fmt: skip
-    for name in ("FIFTYONE_PRIVATE_DATABASE_PORT", "FIFTYONE_MODULE_PATH", "FIFTYONE_ALLOWED_ORIGINS", "FIFTYONE_SERVER"):
-        os.environ.pop(name, None)
-    os.environ.update(settings)
-    return settings
+        **dict.fromkeys(_NOT_OURS, ""),
+    }
 
 
 def load(uri: str, folder: Path) -> Any:
-    """Import FiftyOne on a database.
+    """Import FiftyOne on a database; the process's environment stays as it is.
 
     Raises:
         AuditorError: it is not installed, or this process has it on another database.
     """
     known = sys.modules.get("fiftyone")
     if known is not None:
-        return _again(known, uri, folder)
-    before = dict(os.environ)
-    configure(uri, folder)
+        return _again(known, uri)
     try:
-        with warnings.catch_warnings():
+        with _environment(environment(uri, folder)), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of the libraries that it imports; they are its own concern
             import fiftyone as fo
     except ModuleNotFoundError as error:
         raise AuditorError("fiftyone is not installed", 'pip install "label-auditor[views]"') from error
-    finally:
-        if "fiftyone" not in sys.modules:
-            os.environ.clear()
-            os.environ.update(before)
     return fo
+
+
+@contextlib.contextmanager
+def _environment(settings: Mapping[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in settings}
+    try:
+        for name, value in settings.items():
+            _put(name, value or None)
+        yield
+    finally:
+        for name, old in before.items():
+            _put(name, old)
+
+
+def _put(name: str, value: str | None) -> None:
+    os.environ.pop(name, None)
+    if value is not None:
+        os.environ[name] = value
 
 
 def leave(fo: Any) -> None:
@@ -82,14 +93,13 @@ def leave(fo: Any) -> None:
         fo.config.database_uri = _LEFT
 
 
-def _again(fo: Any, uri: str, folder: Path) -> Any:
+def _again(fo: Any, uri: str) -> Any:
     """FiftyOne on another database of ours, after `leave`; it connects when it is used."""
     if fo.config.database_uri not in {uri, _LEFT}:
         raise AuditorError(
             "this process has FiftyOne on another database", "start a new process: FiftyOne connects once, when it is imported"
         )
     if fo.config.database_uri == _LEFT:
-        configure(uri, folder)
         fo.config.database_uri = uri
         fo.core.odm.database._connect()  # noqa: SLF001
     return fo

@@ -35,6 +35,16 @@ LISTS = {
     "Keypoints": "keypoints",
     "TemporalDetections": "detections",
 }
+# The class of one label in a field of each class.
+ONE = {
+    "Classification": "Classification",
+    "Regression": "Regression",
+    "Classifications": "Classification",
+    "Detections": "Detection",
+    "Polylines": "Polyline",
+    "Keypoints": "Keypoint",
+    "TemporalDetections": "TemporalDetection",
+}
 # SQL: the kind of an annotation. A rotated box is no box to FiftyOne; a segment is a moment where there is a video to play.
 KIND = """CASE WHEN type = 'box' AND coalesce(angle, 0) <> 0 THEN 'polygon'
                WHEN type = 'mask' THEN 'box'

@@ -38,13 +38,13 @@ def samples(fo: Any, dataset: Any, given: Iterable[Sample], *, plainly: bool = F
     first = next(iterator, None)
     if first is None:
         return 0, []
-    added = _sample(fo, first)
+    added = plain(fo, first)
     dataset.add_sample(added)
     if not plainly and _writes_the_same(fo, dataset, first, added.id):
         return 1 + _insert(fo, dataset, iterator), []
     count = 1
     for batch in _batches(iterator):
-        dataset.add_samples([_sample(fo, one) for one in batch], progress=False)
+        dataset.add_samples([plain(fo, one) for one in batch], progress=False)
         count += len(batch)
     slow = f"FiftyOne {fo.__version__} stores samples in another way than was tried with this auditor: they were added more slowly"
     return count, [] if plainly else [slow]
@@ -119,7 +119,8 @@ def _stored(fo: Any, value: Any) -> Any:
     return value
 
 
-def _sample(fo: Any, sample: Sample) -> Any:
+def plain(fo: Any, sample: Sample) -> Any:
+    """A sample as FiftyOne's object."""
     values = {name: _object(fo, value) for name, value in sample.values.items()}
     return fo.Sample(filepath=sample.path, tags=sample.tags, metadata=_object(fo, sample.metadata), **values)
 

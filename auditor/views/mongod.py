@@ -251,7 +251,6 @@ def _last_words(folder: Path) -> str:
                 entry = json.loads(line)
                 if entry["s"] in {"F", "E"}:
                     return str(entry.get("attr", {}).get("error") or entry["msg"])[:300]
-        written = (folder / "mongod.out").read_text(encoding="utf-8", errors="replace").strip()
-        if written:
-            return written.splitlines()[-1][:300]
+    with contextlib.suppress(OSError, IndexError):
+        return (folder / "mongod.out").read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1][:300]
     return "it says nothing"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from auditor.errors import AuditorError
-from auditor.views import mongod
+from auditor.views import app, mongod
 
 if TYPE_CHECKING:
     import subprocess
@@ -51,12 +51,13 @@ def free_port(wanted: int | None) -> int:
 
 @contextlib.contextmanager
 def running(
-    folder: Path, slug: str, port: int | None, progress: Callable[[str, int, int | None], None]
+    uri: str, folder: Path, slug: str, port: int | None, progress: Callable[[str, int, int | None], None]
 ) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """The server for as long as the block lasts; gives the dataset's URL and the process.
 
     Args:
-        folder: of the database that this process has FiftyOne on.
+        uri: of the database.
+        folder: where the database is.
         slug: the dataset's, as FiftyOne makes it of its name.
         port: the port, or None.
         progress: called with (what, done, total).
@@ -65,7 +66,8 @@ def running(
     # Its own home: FiftyOne writes a tracker's id into it, tracking or not.
     home = folder / "fiftyone"
     home.mkdir(exist_ok=True)
-    env = {**os.environ, "HOME": str(home)}
+    settings = {**app.environment(uri, folder), "HOME": str(home)}
+    env = {name: value for name, value in {**os.environ, **settings}.items() if value or name not in settings}
     log = folder / "app.log"
     kept = mongod.keep([sys.executable, "-c", f"from auditor.views import app; app.serve({chosen})"], log=log, env=env)
     try:
