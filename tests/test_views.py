@@ -48,8 +48,13 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[views.Views]:
 @pytest.fixture(scope="module")
 def built(shown: views.Views, tmp_path_factory: pytest.TempPathFactory) -> dict[str, views.Built]:
     folder = tmp_path_factory.mktemp("worlds")
-    made = {"pictures": world.pictures, "texts": world.texts, "crowd": world.crowd, "videos": world.videos}
-    return {name: shown.build(name, make(folder / name)) for name, make in made.items()}
+    with pytest.MonkeyPatch.context() as patch:
+        # As if ffmpeg were there: it is needed to see a video, not to store it.
+        patch.setattr(samples, "_plays", lambda: True)
+        return {name: shown.build(name, make(folder / name)) for name, make in WORLDS.items()}
+
+
+WORLDS = {"pictures": world.pictures, "texts": world.texts, "crowd": world.crowd, "videos": world.videos}
 
 
 def sample(shown: views.Views, name: str, item: str) -> Any:
@@ -57,7 +62,11 @@ def sample(shown: views.Views, name: str, item: str) -> Any:
 
 
 def labels(field: Any) -> dict[str, Any]:
-    inside = field[{"Classifications": "classifications", "Polylines": "polylines", "Keypoints": "keypoints"}.get(type(field).__name__, "detections")]
+    inside = field[
+        {"Classifications": "classifications", "Polylines": "polylines", "Keypoints": "keypoints"}.get(
+            type(field).__name__, "detections"
+        )
+    ]
     return {one["annotation_id"]: one for one in inside}
 
 
@@ -108,7 +117,12 @@ def test_keypoints(shown, built):
 
 def test_votes_values_and_models(shown, built):
     votes = sample(shown, "pictures", "votes")
-    assert [votes[name].label for name in ("human_ann_kind", "human_bo_kind", "gold", "model_net_1")] == ["day", "night", "day", "day"]
+    assert [votes[name].label for name in ("human_ann_kind", "human_bo_kind", "gold", "model_net_1")] == [
+        "day",
+        "night",
+        "day",
+        "day",
+    ]
     assert votes["human_bo_kind"]["seconds"] == 2.5
     assert votes["model_net_1"].confidence == 0.9
     assert votes["human_ann_rating"].value == 4.5
@@ -178,6 +192,14 @@ def test_segments_of_a_video_are_moments(shown, built):
     assert sample(shown, "videos", "lost").filepath.endswith(".mp4")
 
 
+def test_without_ffmpeg_videos_are_time_lines(shown, tmp_path, monkeypatch):
+    monkeypatch.setattr(samples, "_plays", lambda: False)
+    made = shown.build("unplayed", world.videos(tmp_path))
+    assert made.notes == ("1 videos are shown as cards: FiftyOne plays videos only with ffmpeg in PATH",)
+    assert shown.dataset("unplayed").media_type == "image"
+    assert labels(sample(shown, "unplayed", "film")["human"])["m1"].bounding_box[2] > 0.4
+
+
 def test_items_without_media_get_a_card(shown, built):
     lost = sample(shown, "pictures", "lost")
     assert Path(lost.filepath).is_file()
@@ -201,7 +223,12 @@ def test_findings_are_tags_fields_and_views(shown, built):
     assert pictures.list_saved_views() == ["all findings", world.BOX, world.SIZE, world.EMPTY]
     seen = {name: sorted(pictures.load_saved_view(name).values("item_id")) for name in pictures.list_saved_views()}
     # A pair is seen from both sides.
-    assert seen == {"all findings": ["lost", "shapes", "votes"], world.BOX: ["shapes"], world.SIZE: ["lost", "shapes", "votes"], world.EMPTY: ["votes"]}
+    assert seen == {
+        "all findings": ["lost", "shapes", "votes"],
+        world.BOX: ["shapes"],
+        world.SIZE: ["lost", "shapes", "votes"],
+        world.EMPTY: ["votes"],
+    }
     assert pictures.get_saved_view_info(world.BOX)["description"] == world.TITLES[world.BOX]
     assert built["pictures"].checks == 3
     assert "1 findings are about no single item: the report has them" in built["pictures"].notes
@@ -254,7 +281,10 @@ def test_tags_of_people_come_back_and_stay(shown, tmp_path):
     expected = [Tag("shapes", "", "look, again"), Tag("shapes", "box", "wrong label"), Tag("votes", "v2", "ask Bo")]
     assert list(shown.pull("tagged", tmp_path / "tags.csv")) == expected
     with (tmp_path / "tags.csv").open(encoding="utf-8", newline="") as stream:
-        assert list(csv.reader(stream)) == [["item_id", "annotation_id", "tag"], *([t.item_id, t.annotation_id, t.tag] for t in expected)]
+        assert list(csv.reader(stream)) == [
+            ["item_id", "annotation_id", "tag"],
+            *([t.item_id, t.annotation_id, t.tag] for t in expected),
+        ]
     # Built again they stay; those whose item is gone wait for it.
     other = world.texts(tmp_path / "other")
     away = shown.build("tagged", other)
@@ -345,7 +375,9 @@ def test_format_fixtures_can_be_shown(shown, shared_data, folder, tmp_path):
     from auditor.views import sources
 
     for path in sorted((shared_data / "format-fixtures" / folder).glob("data*.json")):
-        made, _ = sources.of_request(shown, path.stem, Request((Source(path),), tmp_path / "unused", only=("consistency/empty_label",)), lambda *_: None)
+        made, _ = sources.of_request(
+            shown, path.stem, Request((Source(path),), tmp_path / "unused", only=("consistency/empty_label",)), lambda *_: None
+        )
         assert made.samples > 0
 
 
@@ -361,7 +393,15 @@ def test_help_does_not_import_fiftyone():
 
 
 def test_fiftyone_is_imported_in_one_file(root):
-    naming = [path.name for path in (root / "auditor").rglob("*.py") if any(line.split()[:2] in (["import", "fiftyone"], ["from", "fiftyone"]) or line.strip().startswith(("import fiftyone", "from fiftyone")) for line in path.read_text().splitlines())]
+    naming = [
+        path.name
+        for path in (root / "auditor").rglob("*.py")
+        if any(
+            line.split()[:2] in (["import", "fiftyone"], ["from", "fiftyone"])
+            or line.strip().startswith(("import fiftyone", "from fiftyone"))
+            for line in path.read_text().splitlines()
+        )
+    ]
     assert naming == ["app.py"]
 
 
@@ -390,7 +430,9 @@ HOLD = "import sys, time; from pathlib import Path; from auditor.views import mo
 
 def held(folder: Path) -> subprocess.Popen[str]:
     """A process that has the folder open."""
-    process = subprocess.Popen([sys.executable, "-c", HOLD, str(folder)], stdout=subprocess.PIPE, text=True, env={**os.environ, mongod.URI_VARIABLE: ""})
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(folder)], stdout=subprocess.PIPE, text=True, env={**os.environ, mongod.URI_VARIABLE: ""}
+    )
     assert process.stdout is not None
     assert process.stdout.readline().startswith("mongodb://")
     return process
@@ -497,12 +539,21 @@ def test_nobody_outside_is_asked(tmp_path, no_uri):
     log = tmp_path / "asked"
     home = tmp_path / "home"
     home.mkdir()
-    env = {**os.environ, "PYTHONPATH": f"{tmp_path / 'hook'}{os.pathsep}{os.environ.get('PYTHONPATH', '')}", "ASKED": str(log), "HOME": str(home)}
+    env = {
+        **os.environ,
+        "PYTHONPATH": f"{tmp_path / 'hook'}{os.pathsep}{os.environ.get('PYTHONPATH', '')}",
+        "ASKED": str(log),
+        "HOME": str(home),
+    }
     env = {name: value for name, value in env.items() if not name.startswith("FIFTYONE_")}
     votes = report_world.hostile_csv(tmp_path / "votes.csv")
     command = [sys.executable, "-m", "auditor", "view", "--folder", str(tmp_path / "views")]
-    subprocess.run([*command, str(votes), "--export", str(tmp_path / "out")], check=True, env=env, capture_output=True, cwd=tmp_path)
-    process = subprocess.Popen([*command, "--no-open"], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
+    subprocess.run(
+        [*command, str(votes), "--export", str(tmp_path / "out")], check=True, env=env, capture_output=True, cwd=tmp_path
+    )
+    process = subprocess.Popen(
+        [*command, "--no-open"], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path
+    )
     url = process.stdout.readline().strip()
     assert url.endswith("/datasets/votes")
     import urllib.request
@@ -512,13 +563,15 @@ def test_nobody_outside_is_asked(tmp_path, no_uri):
     odd = urllib.request.Request(url, headers={"Host": "evil.example"})
     with pytest.raises(urllib.error.HTTPError, match="421"):
         urllib.request.urlopen(odd)
-    pulled = subprocess.run([*command, "--pull"], check=True, env=env, capture_output=True, text=True, cwd=tmp_path)  # while it is open
+    pulled = subprocess.run(
+        [*command, "--pull"], check=True, env=env, capture_output=True, text=True, cwd=tmp_path
+    )  # while it is open
     assert "0 tags written to tags.csv" in pulled.stderr
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=30)
     assert process.returncode == 0, said
     assert gone(tmp_path / "views")
-    asked = {line for line in log.read_text().splitlines()}
+    asked = set(log.read_text().splitlines())
     assert asked
     assert not [line for line in asked if not any(own in line for own in ("127.0.0.1", "localhost", "mongod.sock", "None"))]
     assert list(home.iterdir()) == []  # nothing is written into the user's home

@@ -65,7 +65,11 @@ def mask() -> dict[str, Any]:
 
 def pictures(folder: Path) -> Material:
     """Three pictures: one with each shape, one that is missing, one with two annotators' classes, values and a model's answer."""
-    media = {"shapes": picture(folder / "a.jpg"), "votes": picture(folder / "b.png", seed=2), "scan": picture(folder / "c.tif", seed=3)}
+    media = {
+        "shapes": picture(folder / "a.jpg"),
+        "votes": picture(folder / "b.png", seed=2),
+        "scan": picture(folder / "c.tif", seed=3),
+    }
     size = {"width": 200, "height": 100, "media": "image"}
     shape = {"item_id": "shapes", "task": "object", "annotator_id": "ann", "source": "human"}
     vote = {"item_id": "votes", "type": "class", "task": "kind", "source": "human"}
@@ -97,7 +101,14 @@ def pictures(folder: Path) -> Material:
         "model": [{"model": "net-2", "task": "kind", "classes": ["day", "night"]}],
     }  # fmt: skip
     found = [
-        {"check_id": BOX, "severity": "error", "item_id": "shapes", "annotation_id": "box", "score": 0.25, "message": "first \u202e"},
+        {
+            "check_id": BOX,
+            "severity": "error",
+            "item_id": "shapes",
+            "annotation_id": "box",
+            "score": 0.25,
+            "message": "first \u202e",
+        },
         {"check_id": SIZE, "item_id": "shapes", "annotation_id": "box", "score": 0.75, "message": "second"},
         {"check_id": SIZE, "item_id": "votes", "evidence": '{"other_item": "lost"}', "message": "a pair"},
         {"check_id": EMPTY, "severity": "info", "annotation_id": "v2", "message": "by its annotation"},

@@ -16,7 +16,7 @@ import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from auditor.errors import AuditorError, UsageError
+from auditor.errors import UsageError
 from auditor.views.samples import Material
 from auditor.views.tags import Tag
 
@@ -131,16 +131,13 @@ class Views:
             ready: called with the URL when it answers.
 
         Raises:
-            AuditorError: the port is taken, or the server does not start.
+            AuditorError: the port is taken.
         """
-        from auditor.views import server
+        from auditor.views import app, server
 
-        slug = self.dataset(name).slug
-        with server.running(self._uri, self.folder, slug, port, self._progress) as (url, process):
-            ready(url)
-            with contextlib.suppress(KeyboardInterrupt):
-                code = process.wait()
-                raise AuditorError(f"the app's server ended with {code}", f"its log is {self.folder / 'app.log'}")
+        address = server.url(chosen := server.free_port(port), self.dataset(name).slug)
+        self._progress("starting the app", 0, None)
+        app.serve(self._fo, self._uri, self.folder, chosen, lambda: ready(address))
 
     def dataset(self, name: str) -> Any:
         """The FiftyOne dataset.

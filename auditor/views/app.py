@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from auditor.errors import AuditorError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
 DATABASE = "label_auditor"
@@ -41,6 +41,9 @@ def environment(uri: str, folder: Path) -> dict[str, str]:
         "FIFTYONE_DO_NOT_TRACK": "1",
         "FIFTYONE_LOGGING_LEVEL": "ERROR",
         "FIFTYONE_SHOW_PROGRESS_BARS": "0",
+        # FiftyOne writes a tracker's id into the home, tracking or not; matplotlib, which it imports, makes a folder there.
+        "HOME": str(home),
+        "MPLCONFIGDIR": str(home / "matplotlib"),
         # It watches for changes, which only a replica set tells.
         "FIFTYONE_EXECUTION_STORE_NOTIFICATION_SERVICE_DISABLED": "true",
         **{f"FIFTYONE_{name}": str(home / name.lower()) for name in _FOLDERS},
@@ -105,21 +108,57 @@ def _again(fo: Any, uri: str) -> Any:
     return fo
 
 
-def serve(port: int) -> None:
-    """Serve the app on the loopback until killed; the environment says which database (run in a process of its own)."""
-    import asyncio
+def serve(fo: Any, uri: str, folder: Path, port: int, ready: Callable[[], None]) -> None:
+    """Serve the app on the loopback until Ctrl-C or SIGTERM, in this process: another one would import everything again.
 
-    os.environ["FIFTYONE_SERVER"] = "1"
-    from fiftyone.server.app import app
-    from fiftyone.server.events import set_port
+    Args:
+        fo: FiftyOne on the database.
+        uri: of the database.
+        folder: where the server's log goes.
+        port: a free one.
+        ready: called when it answers.
+    """
+    import asyncio
+    import logging
+
     from hypercorn.asyncio import serve as run
     from hypercorn.config import Config
 
     config = Config()
     config.bind = [f"127.0.0.1:{port}"]
     config.graceful_timeout = 0.5  # its pages hold connections open for as long as they are shown
-    set_port(port)
-    asyncio.run(run(Guard(app, port), config))
+    config.errorlog = str(folder / "app.log")
+    logging.getLogger("asyncio").setLevel(logging.ERROR)  # it warns of every page that was closed
+
+    async def both() -> None:
+        announced = asyncio.create_task(_announce(port, ready))
+        await run(Guard(app, port), config)
+        announced.cancel()
+
+    cached = fo.config.singleton_cache
+    with _environment({**environment(uri, folder), "FIFTYONE_SERVER": "1"}):
+        fo.config.singleton_cache = False  # as FiftyOne's own server does: a page sees what was changed elsewhere
+        try:
+            from fiftyone.server.app import app
+            from fiftyone.server.events import set_port
+
+            set_port(port)
+            with contextlib.suppress(KeyboardInterrupt):
+                asyncio.run(both())
+        finally:
+            fo.config.singleton_cache = cached
+
+
+async def _announce(port: int, ready: Callable[[], None]) -> None:
+    import asyncio
+
+    while True:
+        with contextlib.suppress(OSError):
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.close()
+            break
+        await asyncio.sleep(0.05)
+    ready()
 
 
 class Guard:

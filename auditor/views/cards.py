@@ -26,7 +26,7 @@ _LEAST, _MOST = 200, 960
 # Grey levels: paper, ink, and what is less important.
 _PAPER, _INK, _FAINT, _RULE = 250, 25, 110, 205
 # In a card's file name: cards of another design are made anew.
-DESIGN = "1"
+DESIGN = "2"
 
 
 @dataclass(frozen=True)
@@ -150,8 +150,9 @@ def _blank(pen: ImageDraw.ImageDraw, laid: Laid) -> None:
     pen.rectangle((2, 2, laid.width - 3, laid.height - 3), outline=_RULE)
     room = laid.width - 16
     middle = laid.width / 2, laid.height / 2
-    pen.text((middle[0], middle[1] - 10), _fit(laid.card.note, SIZE, room), _FAINT, font(SIZE), anchor="mm")
-    pen.text((middle[0], middle[1] + 12), _fit(laid.card.title, SMALL, room), _FAINT, font(SMALL), anchor="mm")
+    # Large: the card is as large as the image would be, and a thumbnail of it is to be read too.
+    pen.text((middle[0], middle[1] - 20), _fit(laid.card.note, 2 * SIZE, room), _FAINT, font(2 * SIZE), anchor="mm")
+    pen.text((middle[0], middle[1] + 20), _fit(laid.card.title, 2 * SMALL, room), _FAINT, font(2 * SMALL), anchor="mm")
 
 
 def _time_line(pen: ImageDraw.ImageDraw, laid: Laid) -> None:

@@ -214,6 +214,12 @@ def _arrange(fo: Any, dataset: Any, planned: Plan) -> None:
     config.color_scheme = fo.ColorScheme(
         color_pool=list(PALETTE),
         color_by="value" if len(labels) == 1 else "field",
-        opacity=0.6,
-        fields=[{"path": "findings", "colorByAttribute": "severity"}],
+        opacity=0.4,
+        fields=[
+            {
+                "path": "findings.severity",
+                "fieldColor": _COLORS["error"],
+                "valueColors": [{"value": severity, "color": color} for severity, color in _COLORS.items()],
+            }
+        ],
     )

@@ -2,7 +2,7 @@
 
 Started as a file (`python -I -S keeper.py FOLDER PROGRAM ARGUMENT…`), with the standard library only: it is there in 20 ms. Its
 standard input is a pipe that only the process holds: the operating system closes it however that process ends. FOLDER is removed
-when the program has ended ("-" for none).
+when the program has ended.
 """
 
 from __future__ import annotations
@@ -38,8 +38,7 @@ def main(folder: str, command: list[str]) -> int:
     signal.signal(signal.SIGTERM, stop)
     threading.Thread(target=wait, daemon=True).start()
     code = child.wait()
-    if folder != "-":
-        shutil.rmtree(folder, ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)
     return code
 
 

@@ -58,20 +58,18 @@ class Kept:
             self.process.wait()
 
 
-def keep(command: list[str], folder: Path | None = None, log: Path | None = None, env: dict[str, str] | None = None) -> Kept:
+def keep(command: list[str], folder: Path, log: Path) -> Kept:
     """Start a program that ends when this process does.
 
     Args:
         command: the program and its arguments.
         folder: removed when it has ended.
-        log: where its output goes; nowhere when not given.
-        env: its environment; ours when not given.
+        log: where its output goes.
     """
-    with contextlib.ExitStack() as stack:
-        output: int | IO[bytes] = stack.enter_context(log.open("wb")) if log else subprocess.DEVNULL
+    with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603  # our own keeper
-            [sys.executable, "-I", "-S", keeper.__file__, str(folder or "-"), *command],
-            stdin=subprocess.PIPE, stdout=output, stderr=output, env=env, start_new_session=True,
+            [sys.executable, "-I", "-S", keeper.__file__, str(folder), *command],
+            stdin=subprocess.PIPE, stdout=output, stderr=output, start_new_session=True,
         )  # fmt: skip
     assert process.stdin is not None
     return Kept(process, process.stdin)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -91,14 +92,19 @@ def plan(con: Connection, material: Material) -> Plan:
     items, videos, seen = con.execute(
         "SELECT count(*), count(*) FILTER (media = 'video'), count(*) FILTER (media = 'video' AND path IS NOT NULL) FROM shown"
     ).fetchall()[0]
-    video = videos == items and seen > 0
+    video = videos == items and seen > 0 and _plays()
     planned, lost = fields.of_annotations(con, files["annotation"], video=video)
     about, severities, homeless = (
         found.by_item(con, material.findings, files["annotation"]) if material.findings is not None else ({}, {}, 0)
     )
     notes = []
     if seen and not video:
-        notes.append(f"{seen:,} videos are shown as cards: a FiftyOne dataset holds either videos or pictures")
+        why = (
+            "a FiftyOne dataset holds either videos or pictures"
+            if videos != items
+            else "FiftyOne plays videos only with ffmpeg in PATH"
+        )
+        notes.append(f"{seen:,} videos are shown as cards: {why}")
     if lost:
         notes.append(f"{lost:,} annotations are of a type that FiftyOne cannot show, such as relations")
     if homeless:
@@ -164,6 +170,11 @@ def make(con: Connection, material: Material, planned: Plan, folder: Path, given
             values["findings"] = about.values()
         tags = [*(about.tags if about else []), *tagged.get((name, ""), [])]
         yield Sample(picture.path, picture.media, picture.metadata, tags, {k: v for k, v in values.items() if v is not None})
+
+
+def _plays() -> bool:
+    """Whether FiftyOne can show videos: without this program its app shows no sample, even where it is told all about them."""
+    return shutil.which("ffprobe") is not None
 
 
 def _add_items(con: Connection, material: Material) -> None:
