@@ -211,8 +211,12 @@ def audit(
     return done
 
 
-def run(request: Request, progress: Callable[[str, int, int | None], None] = lambda _what, _done, _total: None) -> Audit:
-    """Run an audit as requested; see `audit`."""
+def run(
+    request: Request,
+    progress: Callable[[str, int, int | None], None] = lambda _what, _done, _total: None,
+    found: Callable[[policy.Opened, Path, Mapping[str, Check]], None] = lambda _opened, _findings, _checks: None,
+) -> Audit:
+    """Run an audit as requested; see `audit`. `found` is called while the opened tables are there, with findings.parquet."""
     if not request.sources:
         raise UsageError("nothing to audit", "name a file or a folder of labels")
     binder = checks_module.Binder(measure.columns())
@@ -256,6 +260,7 @@ def run(request: Request, progress: Callable[[str, int, int | None], None] = lam
             audience.redact(con, {one.id: one.header.title for one in checks})
             steps.write_findings(con, made / "findings.parquet")
             csv_output.write(con, made / "findings.csv")
+            found(opened, made / "findings.parquet", {one.id: one for one in checks})
             summary = summarise(session, con, lacks)
             notes = tuple(filter(None, (
                 *tables.notes, gold_note(summary, session, con), *opened.notes,

@@ -47,6 +47,7 @@ ORDER = [
     {"release"},
     {"scaffold", "importing", "status", "pipeline", "private", "compare"},
     {"api"},
+    {"views"},
     {"listing"},
     {"cli", "__main__"},
 ]
