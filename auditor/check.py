@@ -222,7 +222,7 @@ def _looks_at(
         odd = sorted(parsed.params - set(params))
         raise CheckFileError(f"{where}: looks_at: unknown parameters: {', '.join(odd)}", "declare each $name under [params]")
     used = {name: params[name] for name in parsed.params}
-    read = _bind(lambda: binder.columns_read(header.looks_at, used), f"{where}: looks_at")
+    read = bind(lambda: binder.columns_read(header.looks_at, used), f"{where}: looks_at")
     for name in parsed.tables:
         reads[name] = reads.get(name, frozenset()) | read.get(name, frozenset())
     return parsed.params
