@@ -20,6 +20,7 @@ from auditor import policy, views
 from auditor.cli import cli
 from auditor.errors import AuditorError, UsageError
 from auditor.views import app, cards, dataset, insert, mongod, samples
+from auditor.views import labels as views_labels
 from auditor.views.tags import Tag
 from tests import report_world, worlds
 from tests import views_world as world
@@ -88,6 +89,18 @@ def test_boxes_are_relative(shown, built):
     assert np.allclose(box.bounding_box, [0.1, 0.1, 0.5, 0.5])
     assert (box.confidence, box["annotator"], box["attr_truncated"], box["attr_a_b_c"]) == (0.5, "ann", "1", "odd")
     assert boxes["broken"].bounding_box == [0, 0, 0, 0]  # its numbers cannot be drawn; it is there to be tagged
+
+
+@pytest.mark.parametrize("place", ["x", "y", "w", "h"])
+@pytest.mark.parametrize("odd", [math.nan, math.inf, -math.inf, None])
+def test_a_box_that_cannot_be_drawn_has_no_outline(place, odd):
+    row = {"mask": None, "x": 1.0, "y": 2.0, "w": 3.0, "h": 4.0, place: odd}
+    assert views_labels._box(row, None, views_labels.Canvas(10, 10))["bounding_box"] == [0.0] * 4
+
+
+def test_a_box_far_outside_stays_where_it_can_be_drawn():
+    row = {"mask": None, "x": -5.0, "y": 2.0, "w": 1e300, "h": 4.0}
+    assert views_labels._box(row, None, views_labels.Canvas(10, 10))["bounding_box"] == [-0.5, 0.2, 10.0, 0.4]
 
 
 def test_a_mask_is_the_pixels_in_its_box(shown, built):
@@ -520,6 +533,23 @@ def test_a_database_of_the_user_is_used(tmp_path, monkeypatch):
     with mongod.running(tmp_path / "views") as uri:
         assert uri == "mongodb://db.example:27017"
     assert not (tmp_path / "views").exists()
+
+
+@pytest.mark.parametrize(
+    ("headers", "answered"),
+    [
+        ({"host": "127.0.0.1:5151"}, True),
+        ({"host": "localhost:5151", "origin": "http://localhost:5151", "sec-fetch-site": "same-origin"}, True),
+        ({"host": "127.0.0.1:5151", "sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"}, True),  # a link in a report
+        ({"host": "evil.example:5151"}, False),
+        ({"host": "127.0.0.1:5151", "origin": "https://evil.example"}, False),
+        ({"host": "127.0.0.1:5151", "origin": "null"}, False),
+        ({"host": "127.0.0.1:5151", "sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors"}, False),  # a picture in a page
+        ({}, False),
+    ],
+)
+def test_the_app_answers_its_own_pages_only(headers, answered):
+    assert app.Guard(None, 5151).answers({name.encode(): value.encode() for name, value in headers.items()}) is answered
 
 
 # Given to every Python process of a command, the app's server included: whom they ask.

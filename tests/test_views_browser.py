@@ -130,9 +130,9 @@ def test_a_tag_given_in_the_app_comes_back(page, served, tmp_path: Path):
     field.fill("look again")
     field.press("Enter")
     page.get_by_text("Apply").click()
-    page.get_by_text("look again").first.wait_for()
+    page.get_by_text("Loading").wait_for(state="hidden")
+    page.locator(LOADED).first.wait_for()
     shot(page, "tag")
-    page.wait_for_timeout(1_000)
     target = tmp_path / "tags.csv"
     done = subprocess.run([*served[1], "--pull", "--tags", str(target)], check=True, capture_output=True, text=True)
     with target.open(encoding="utf-8", newline="") as stream:
