@@ -7,11 +7,11 @@ cannot be shown.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from auditor import policy as policy_module
 from auditor.engines import duckdb as engine
-from auditor.stage import Tables
 from auditor.tables import TABLES, literal, present_columns, quoted, write_parquet
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from auditor.policy import Policy
+    from auditor.stage import Tables
 
 AGAIN = "the policy has become stricter: import the source again"
 
@@ -60,7 +61,11 @@ def hidden_fields(policy: Policy, present: Mapping[str, Iterable[str]], treated:
         present: table -> columns that hold something.
         treated: field -> how it was stored.
     """
-    found = {field: _kept_away(field, how) for field, how in treated.items() if how in {"seal", "drop"}}
+    found = {
+        field: policy_module.sealed(field) if how == "seal" else policy_module.allow(*field.split(".", 1))
+        for field, how in treated.items()
+        if how in {"seal", "drop"}
+    }
     fields = [f"{table}.{column}" for table, columns in present.items() for column in columns if column != "attributes"]
     fields += [field for field in treated if ".attributes." in field]
     for field in fields:
@@ -68,17 +73,15 @@ def hidden_fields(policy: Policy, present: Mapping[str, Iterable[str]], treated:
         if field in found or show in {"yes", "auto"}:
             continue
         if show == "no":
-            found[field] = f'allow it in policies/fields.toml: show = "yes" for {field}'
+            found[field] = policy_module.allow(*field.split(".", 1))
         elif treated.get(field) != "pseudonym":
             found[field] = AGAIN
     return dict(sorted(found.items()))
 
 
-def _kept_away(field: str, how: str) -> str:
-    return f"sealed: auditor open {field} --purpose PURPOSE, for who may" if how == "seal" else "dropped at import by the policy"
-
-
-def open_stored(policy: Policy, stored: Tables, sources: Iterable[Mapping[str, Any]], work: Path) -> Seen:
+def open_stored(
+    policy: Policy, stored: Tables, sources: Iterable[Mapping[str, Any]], work: Path, unsealed: frozenset[str] = frozenset()
+) -> Seen:
     """Open stored tables under the policy as it is now.
 
     Args:
@@ -86,10 +89,11 @@ def open_stored(policy: Policy, stored: Tables, sources: Iterable[Mapping[str, A
         stored: the tables.
         sources: the notes of their imports.
         work: a private folder for tables that must be rewritten.
+        unsealed: sealed fields that stand in clear in `stored`, opened by an identity for this run.
     """
     notes = list(sources)
-    treated = treatments(notes)
-    hidden = hidden_fields(policy, stored.present, treated)
+    treated = {field: how for field, how in treatments(notes).items() if field not in unsealed}
+    hidden = {field: why for field, why in hidden_fields(policy, stored.present, treated).items() if field not in unsealed}
     paths, present = dict(stored.paths), dict(stored.present)
     gone = {field: reason for field, reason in hidden.items() if treated.get(field) not in {"seal", "drop"}}
     for name in TABLES:
@@ -104,8 +108,11 @@ def open_stored(policy: Policy, stored: Tables, sources: Iterable[Mapping[str, A
         finally:
             con.close()
         present[name] = present_columns(paths[name])
-    said = tuple(dict.fromkeys(sentence for note in notes for sentence in note.get("notes", ())))
-    return Seen(Tables(paths, stored.rows, present, stored.media, ()), hidden, said)
+    said = list(dict.fromkeys(sentence for note in notes for sentence in note.get("notes", ())))
+    sealed = [field for field, how in treated.items() if how == "seal"]
+    if sealed:
+        said.append(f"sealed, so no check saw: {', '.join(sealed)}; who may runs auditor check --purpose PURPOSE")
+    return Seen(replace(stored, paths=paths, present=present), hidden, tuple(said))
 
 
 def _select(table: str, hidden: list[str]) -> str:

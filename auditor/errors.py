@@ -44,5 +44,11 @@ class InputError(AuditorError):
         self.place = place
 
 
+class AccessError(AuditorError):
+    """Somebody may not have what they ask for: no policy allows it, no grant opens it, or the identity is not theirs to use."""
+
+    exit_code = 5
+
+
 class CheckFileError(AuditorError):
     """A check file that is not a valid check: wrong header, wrong SQL, or SQL that is not allowed."""

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import os
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from auditor.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +34,76 @@ def replacing(path: Path) -> Iterator[Path]:
         _sync(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def create(path: Path, data: bytes, mode: int) -> None:
+    """Write a new file, all or nothing, whose bytes are never more readable than `mode`.
+
+    Raises:
+        FileExistsError: there is a file already: it stays as it is.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fchmod(handle, mode)
+            os.fsync(handle)
+        try:
+            # A link, not a rename: it refuses to take the place of a file that is there.
+            os.link(temporary, path)
+        except FileExistsError:
+            raise
+        except OSError:
+            # A file system without links.
+            if path.exists():
+                raise FileExistsError(path) from None
+            temporary.replace(path)
+        _sync(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def read_json(path: Path, what: str) -> Any:
+    """Read a JSON file in which no key stands twice.
+
+    Args:
+        path: the file.
+        what: what it should be, for the error: "a grant".
+
+    Raises:
+        InputError: it cannot be read, is not JSON, or says something twice.
+    """
+    try:
+        return parse_json(path.read_bytes())
+    except OSError as error:
+        raise InputError(path, "", f"cannot be read: {error.strerror}", f"give {what}") from error
+    except ValueError as error:
+        raise InputError(path, "", f"is not {what}: {error}", "restore it from version control, or make it again") from error
+
+
+def parse_json(data: bytes) -> Any:
+    """JSON of which every reader understands the same.
+
+    Raises:
+        ValueError: no JSON, a key that stands twice, or a number that JSON does not have.
+    """
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            raise ValueError("a key stands twice")
+        return found
+
+    def refuse(name: str) -> Any:
+        raise ValueError(f"{name} is no number in JSON")
+
+    try:
+        return json.loads(data.decode("utf-8"), object_pairs_hook=unique, parse_constant=refuse)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
 
 
 def write_text(path: Path, text: str) -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from auditor.identity import Identity
     from auditor.stage import Source, Tables
     from auditor.workspace import Workspace
 
@@ -66,6 +67,7 @@ def run_import(
     *,
     media: Path | None = None,
     track: bool = False,
+    who: Identity | None = None,
     progress: Callable[[str, int, int | None], None],
 ) -> Imported:
     """Import sources under one name.
@@ -75,6 +77,7 @@ def run_import(
         sources: files or folders.
         name: the source's name; its rows are replaced.
         media: the folder with the items' files, or None.
+        who: the identity of whoever imports, if they have one: keeps the keys of sealed columns where the policy permits it.
         track: releases keep the media folder too; it must lie in the workspace.
         progress: called with what, done, total.
 
@@ -91,7 +94,7 @@ def run_import(
     with space.writing(f"import {name}") as work:
         (work / "clear").mkdir()
         tables, inputs = _read(space, sources, media, work, settings.memory, progress)
-        guarded = protection.protect(space, tables, work / "guarded")
+        guarded = protection.guard(space, tables, name, work, who, settings.memory)
         before = space.sources()
         rows = {table: count for table, count in tables.rows.items() if count}
         note = {
@@ -112,7 +115,7 @@ def run_import(
         if len(names) > 1:
             progress("merging sources", 0, None)
             folders = {one: guarded.folder if one == name else space.tables / one for one in names}
-            _merge(folders, work / "merged", work, settings.memory)
+            merge(folders, work / "merged", work, settings.memory)
             moves[work / "merged"] = space.tables / workspace.MERGED
         journal.commit(space.root, moves, removals)
     same = name in before and before[name].get("digest") == note["digest"]
@@ -142,7 +145,7 @@ def _read(
         stage = Stage(con, work)
         stage.progress = progress
         inputs = []
-        for source in sources:
+        for source in formats.fitting(sources):
             progress(f"reading {source.path.name}", 0, None)
             described = provenance.describe(source, formats.read(source, stage))
             inside = source.path.resolve().is_relative_to(space.root)
@@ -152,7 +155,7 @@ def _read(
         con.close()
 
 
-def _merge(folders: dict[str, Path], target: Path, work: Path, memory: str) -> None:
+def merge(folders: dict[str, Path], target: Path, work: Path, memory: str) -> None:
     """All sources as one set of tables: the stage's own rules say who wins where two speak of one item or one annotator."""
     missing = [name for name, folder in folders.items() if not (folder / "item.parquet").is_file()]
     if missing:
@@ -193,7 +196,7 @@ def forget(space: Workspace, name: str, progress: Callable[[str, int, int | None
         moves = {}
         if len(rest) > 1:
             progress("merging sources", 0, None)
-            _merge({one: space.tables / one for one in rest}, work / "merged", work, space.settings().memory)
+            merge({one: space.tables / one for one in rest}, work / "merged", work, space.settings().memory)
             moves[work / "merged"] = space.tables / workspace.MERGED
         else:
             removals.append(space.tables / workspace.MERGED)

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 import auditor
 from auditor import check as checks_module
-from auditor import finding, freshness, gate, journal, measure, release, steps, workspace
+from auditor import finding, freshness, gate, journal, measure, policy, release, steps, workspace
 from auditor import settings as settings_module
 from auditor.audience import Audience
-from auditor.door import open_stored
+from auditor.door import Seen, open_stored, treatments
 from auditor.engines import duckdb as engine
 from auditor.errors import AuditorError
 from auditor.files import sha256_file, write_text
@@ -29,7 +29,7 @@ from auditor.outputs import csv as csv_output
 from auditor.outputs import html as html_output
 from auditor.outputs import json as json_output
 from auditor.run import Result, Session
-from auditor.summary import Summary, restore, summarise
+from auditor.summary import Summary, gold_note, restore, summarise
 from auditor.tables import literal
 
 if TYPE_CHECKING:
@@ -68,6 +68,14 @@ class Opened:
     notes: tuple[str, ...]
     stale: Mapping[str, list[str]]
 
+    @property
+    def pseudonyms(self) -> list[str]:
+        """Attributes that are stored as pseudonyms, such as "annotator.age"."""
+        stored = treatments(self.space.sources().values())
+        return [
+            field.replace(".attributes.", ".") for field, how in stored.items() if how == "pseudonym" and ".attributes." in field
+        ]
+
 
 @contextlib.contextmanager
 def opened(
@@ -76,6 +84,7 @@ def opened(
     progress: Callable[[str, int, int | None], None],
     *,
     old: Old | None = None,
+    seen: Seen | None = None,
 ) -> Iterator[Opened]:
     """Open a workspace.
 
@@ -84,19 +93,25 @@ def opened(
         work: a private folder; measures that must be computed anew go into its `measures`.
         progress: called with what, done, total.
         old: an old release to open in place of the workspace's own tables.
+        seen: tables that were opened already, in place of the workspace's own: no kept measure is theirs.
     """
     settings = space.settings()
     binder = checks_module.Binder(measure.columns())
     checks = steps.known_checks(binder, space.checks)
     settings_module.verify(settings, checks)
     notes = old.sources if old else space.sources()
-    if old:
+    measures: Mapping[str, Path] = {}
+    if seen:
+        stored = seen.tables
+    elif old:
         stored = workspace.of_paths(dict(old.tables), _same_media(space, old, work))
         measures = old.measures
     else:
-        stored = workspace.stored_tables(space.tables_folder(), _media(space, work))
+        stored = workspace.stored_tables(space.tables_folder(), local_media(space, work))
+        read = [one["format"] for note in notes.values() for one in note["inputs"]]
+        stored = dataclasses.replace(stored, formats=tuple(dict.fromkeys(read)))
         measures = {path.name: path for path in space.measures.glob("*")}
-    seen = open_stored(space.policy(), stored, notes.values(), work)
+    seen = seen or open_stored(space.policy(), stored, notes.values(), work)
     session = Session(seen.tables, work / "measures", work, binder, memory=settings.memory, progress=progress, hidden=seen.hidden)
     digests = freshness.Digests(space.state / "digests.json")
     stale = _adopt(session, stored.paths, measures, digests)
@@ -106,7 +121,7 @@ def opened(
         digests.save()
 
 
-def _media(space: Workspace, work: Path) -> Path | None:
+def local_media(space: Workspace, work: Path) -> Path | None:
     """Where the media of all sources are on this machine, or None."""
     parts = [path for name in space.sources() if (path := space.state / "media" / f"{name}.parquet").is_file()]
     if len(parts) < 2:
@@ -126,7 +141,7 @@ def _media(space: Workspace, work: Path) -> Path | None:
 
 def _same_media(space: Workspace, old: Old, work: Path) -> Path | None:
     """This machine's media of an old release's items, those whose size is still the one of that time."""
-    now = _media(space, work)
+    now = local_media(space, work)
     if now is None:
         return None
     con = engine.connect(work)
@@ -237,11 +252,13 @@ class Checked:
         results: check -> what became of it.
         summary: headline figures.
         folder: where findings.parquet, findings.csv and results.json are.
+        notes: sentences about the import and the policy.
     """
 
     results: Mapping[str, Result]
     summary: Summary
     folder: Path
+    notes: tuple[str, ...] = ()
 
 
 def run_checks(space: Workspace, progress: Callable[[str, int, int | None], None]) -> Checked:
@@ -251,7 +268,7 @@ def run_checks(space: Workspace, progress: Callable[[str, int, int | None], None
         made.mkdir()
         results, summary = ask(at, made, progress)
         journal.commit(space.root, {made: space.findings})
-        return Checked(results, summary, space.findings)
+        return Checked(results, summary, space.findings, at.notes)
 
 
 def ask(at: Opened, folder: Path, progress: Callable[[str, int, int | None], None]) -> tuple[dict[str, Result], Summary]:
@@ -265,7 +282,8 @@ def ask(at: Opened, folder: Path, progress: Callable[[str, int, int | None], Non
         audience.redact(con, {one.id: one.header.title for one in at.checks})
         steps.write_findings(con, folder / "findings.parquet")
         csv_output.write(con, folder / "findings.csv")
-        summary = audience.summary(summarise(at.session, con, lacks))
+        summary = summarise(at.session, con, lacks)
+        notes = [*at.notes, *filter(None, [gold_note(summary, at.session, con)])]
     finally:
         con.close()
     body = {
@@ -275,7 +293,7 @@ def ask(at: Opened, folder: Path, progress: Callable[[str, int, int | None], Non
         "made_from": made_from(at),
         "units": steps.units(at.session.tables.rows),
         "summary": dataclasses.asdict(summary),
-        "notes": list(at.notes),
+        "notes": notes,
         "checks": [
             {**dataclasses.asdict(one), "tolerance": one.tolerance, **_outcome(results[one.check_id])}
             for one in steps.asked(at.checks, at.settings)
@@ -402,6 +420,7 @@ def page(at: Opened, found: Found, as_of: dt.date) -> str:
                 as_of,
                 at.settings,
                 tuple(at.space.sources()),
+                naming=policy.naming(finding.hidden_groups(con), at.pseudonyms),
             )
         )
     finally:
@@ -414,19 +433,31 @@ def run_checks_at(
     """Ask today's checks of an old release's tables, read where they lie in DVC's cache; writes at/REVISION/."""
     with space.writing("check --at") as work:
         old = release.read_old(space, revision)
+        made = work / "made"
+        made.mkdir()
         with opened(space, work, progress, old=old) as at:
-            made = work / "made"
-            made.mkdir()
-            results, summary = ask(at, made, progress)
-            found = read_found(made)
-            verdict = decide(space, found, as_of)
-            inputs = [{"source": name, **note} for name, note in old.sources.items()]
-            text = json_output.verdict(verdict, summary, inputs, as_of, "internal", at.settings, found.body["findings_sha256"])
-            write_text(made / "verdict.json", text)
-            write_text(made / "report.html", page(at, found, as_of))
+            done, verdict = ask_and_decide(at, made, as_of, progress, old.sources)
         target = space.root / "at" / revision.replace("/", "_")
         journal.commit(space.root, {made: target})
-        return Checked(results, summary, target), verdict
+        return dataclasses.replace(done, folder=target), verdict
+
+
+def ask_and_decide(
+    at: Opened,
+    folder: Path,
+    as_of: dt.date,
+    progress: Callable[[str, int, int | None], None],
+    sources: Mapping[str, Any] | None = None,
+) -> tuple[Checked, gate.Verdict]:
+    """Findings, verdict and report in one folder: for an old release, or for a run with an identity."""
+    results, summary = ask(at, folder, progress)
+    found = read_found(folder)
+    verdict = decide(at.space, found, as_of)
+    inputs = [{"source": name, **note} for name, note in (at.space.sources() if sources is None else sources).items()]
+    text = json_output.verdict(verdict, summary, inputs, as_of, "internal", at.settings, found.body["findings_sha256"])
+    write_text(folder / "verdict.json", text)
+    write_text(folder / "report.html", page(at, found, as_of))
+    return Checked(results, summary, folder, at.notes), verdict
 
 
 def run_release(

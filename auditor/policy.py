@@ -8,41 +8,74 @@ output holds; without a key of the user's they are made from a random one, and a
 from __future__ import annotations
 
 import difflib
-import hashlib
-import hmac
+import json
 import re
 import secrets
 import tomllib
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
+from auditor import hide
 from auditor.engines import duckdb as engine
 from auditor.errors import InputError, UsageError
-from auditor.stage import Tables
-from auditor.tables import TABLES, literal, present_columns, write_parquet
+from auditor.hide import looks_personal, pseudonym
+from auditor.tables import TABLES, present_columns, write_parquet
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-    import duckdb
+    from auditor.stage import Tables
 
+__all__ = ["FieldRule", "Opened", "Policy", "load", "looks_personal", "open_tables", "pseudonym", "read_key"]
+
+Sensitivity = Literal["public", "internal", "personal", "special"]
 Show = Literal["yes", "auto", "pseudonym", "no"]
+Treatment = Literal["open", "pseudonym", "seal", "drop"]
+# What stands in a workspace's tables of a field that checks see so; and what checks see of a field that is treated so.
+_TREATMENT: dict[str, str] = {"yes": "open", "auto": "open", "pseudonym": "pseudonym", "no": "drop"}
+_SHOW: dict[str, str] = {"open": "yes", "pseudonym": "pseudonym", "seal": "no", "drop": "no"}
 MIN_KEY_BYTES = 16
 
 
 class FieldRule(BaseModel):
-    """What the policy says of one field."""
+    """What the policy says of one field.
+
+    Attributes:
+        sensitivity: public | internal | personal | special.
+        show: what checks see: yes | auto | pseudonym | no.
+        treatment: what is kept of it in a workspace: open | pseudonym | seal | drop; follows from `show` where it is not given.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    sensitivity: Literal["public", "internal", "personal", "special"]
+    sensitivity: Sensitivity
     show: Show
+    treatment: Treatment
+
+    @model_validator(mode="before")
+    @classmethod
+    def _derive(cls, data: Any) -> Any:
+        """`show` and `treatment` say the same of two doors: one of them is enough."""
+        if not isinstance(data, dict) or ("show" not in data and "treatment" not in data):
+            return data
+        show, treatment = data.get("show"), data.get("treatment")
+        if show is None:
+            return data | {"show": _SHOW.get(str(treatment), treatment)}
+        return data if treatment is not None else data | {"treatment": _TREATMENT.get(str(show), show)}
+
+    @model_validator(mode="after")
+    def _agree(self) -> FieldRule:
+        if _TREATMENT[self.show] != self.treatment and not (self.show == "no" and self.treatment == "seal"):
+            raise ValueError(
+                f"treatment {self.treatment} does not go with show {self.show}: write {_SHOW[self.treatment]}, or leave show out"
+            )
+        return self
 
 
 # Said of an attribute that the policy does not name.
-UNNAMED = FieldRule(sensitivity="personal", show="pseudonym")
+UNNAMED = FieldRule(sensitivity="personal", show="pseudonym", treatment="pseudonym")
 
 
 @dataclass(frozen=True)
@@ -68,13 +101,15 @@ class Opened:
         tables: with pseudonyms and without hidden columns.
         hidden: "table.column" -> what to do if it should be shown.
         notes: sentences for the user about what is used and not shown.
-        stable: the pseudonyms are the same in the next run.
+        stable: findings are called by the same ids in the next run: nothing is a pseudonym, or the key is the user's.
+        used: attributes that are shown as pseudonyms, such as "annotator.age".
     """
 
     tables: Tables
     hidden: Mapping[str, str]
     notes: tuple[str, ...]
     stable: bool
+    used: tuple[str, ...] = ()
 
 
 def load(*files: Path) -> Policy:
@@ -102,7 +137,14 @@ def load(*files: Path) -> Policy:
                 elif name not in TABLES[table].columns:
                     raise InputError(file, f"[{table}] {name}", "there is no such column", _near(name, TABLES[table].columns))
                 else:
-                    rules[f"{table}.{name}"] = _rule(file, f"{table}.{name}", value)
+                    rules[f"{table}.{name}"] = rule = _rule(file, f"{table}.{name}", value)
+                    if rule.treatment == "seal" and name in TABLES[table].key:
+                        raise InputError(
+                            file,
+                            f"[{table}] {name}",
+                            "a key column cannot be sealed: rows are told apart by it",
+                            'write treatment = "pseudonym"',
+                        )
     return Policy(rules)
 
 
@@ -112,7 +154,12 @@ def _rule(file: Path, field: str, value: object) -> FieldRule:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join([field, *(str(part) for part in first["loc"])])
-        raise InputError(file, place, first["msg"].lower(), 'write { sensitivity = "personal", show = "pseudonym" }') from error
+        raise InputError(
+            file,
+            place,
+            first["msg"].lower().removeprefix("value error, "),
+            'write { sensitivity = "personal", show = "pseudonym" }',
+        ) from error
 
 
 def _near(name: str, known: Iterable[str]) -> str:
@@ -137,35 +184,6 @@ def read_key(file: Path | None) -> tuple[bytes, bool]:
     return key, True
 
 
-def pseudonym(key: bytes, value: str) -> str:
-    """The keyed pseudonym of a value: 40 bits of HMAC-SHA256, with a sign that no source id begins with by chance.
-
-    >>> pseudonym(b"k" * 32, "Ada")
-    '~5664d0a0c7'
-    """
-    return "~" + hmac.new(key, value.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()[:10]
-
-
-_MADE_IDS = {"annotation_id", "parent_id"}
-_EMAIL = re.compile(r"^[^@\s]+@[^@\s]+\.[^@\s]+$")
-
-
-def looks_personal(value: str) -> bool:
-    """Whether an id looks like an e-mail address or a person's name.
-
-    >>> [looks_personal(text) for text in ("ada@example.org", "Ada Lovelace", "ada.lovelace", "A119EX2L", "worker_7", "896")]
-    [True, True, True, False, False, False]
-    """
-    if _EMAIL.match(value):
-        return True
-    words = [word for word in re.split(r"[ .'-]+", value) if word]
-    if not words or not all(word.isalpha() for word in words):
-        return False
-    # "Ada", "O'Brien", "Jean-Luc P. Picard"; or "ada.lovelace". Not "GPT", "yolo-nano", "A119EX2L", "worker_7".
-    capitalised = words[0][0].isupper() and any(len(word) > 1 and word[1:].islower() for word in words)
-    return capitalised or (len(words) > 1 and bool(re.search(r"[. ]", value)) and all(len(word) > 1 for word in words))
-
-
 def open_tables(tables: Tables, policy: Policy, key: bytes, *, stable: bool, work: Path) -> Opened:
     """Open tables for checks: a table in which something is hidden is rewritten under `work`, the others stay as they are.
 
@@ -179,102 +197,79 @@ def open_tables(tables: Tables, policy: Policy, key: bytes, *, stable: bool, wor
     con = engine.connect(work)
     try:
         engine.add_views(con, {f"clear_{name}": path for name, path in tables.paths.items()})
-        for macro in _macros(key):
+        for macro in hide.macros(key):
             con.execute(macro)
-        personal = _personal_ids(con, tables)
+        personal = hide.personal_ids(con, tables)
         paths, present = dict(tables.paths), dict(tables.present)
         hidden: dict[str, str] = {}
         used: list[str] = []
         for name in TABLES:
-            select, gone, keys = _select(con, name, tables.present[name], policy, personal=personal)
-            used += [f"{name}.{attribute}" for attribute in keys]
-            hidden |= {f"{name}.{column}": _allow(name, column) for column in gone}
-            if select:
+            plan = hide.plan(con, name, tables.present[name], policy, personal=personal, relation=f"clear_{name}")
+            used += [f"{name}.{attribute}" for attribute in plan.pseudonyms]
+            hidden |= {f"{name}.{field}": allow(name, field) for field in (*plan.gone, *plan.sealed)}
+            if plan.changed:
                 paths[name] = work / f"{name}.parquet"
-                write_parquet(con, f'SELECT {select} FROM "clear_{name}"', TABLES[name].key, paths[name])
+                write_parquet(con, f'SELECT {plan.select} FROM "clear_{name}"', TABLES[name].key, paths[name])
                 present[name] = present_columns(paths[name]) if tables.rows[name] else frozenset()
     finally:
         con.close()
+    notes = told(used, personal=personal, stable=stable)
+    done = replace(tables, paths=paths, present=present)
+    return Opened(done, hidden, notes, stable or not (used or personal), tuple(used))
+
+
+def told(used: Sequence[str], *, personal: bool, stable: bool) -> tuple[str, ...]:
+    """Sentences for the user about what is used and not shown.
+
+    Args:
+        used: attributes that are shown as pseudonyms, such as "annotator.gender".
+        personal: ids of annotators are shown as pseudonyms too.
+        stable: the key is the user's.
+    """
     notes = []
     if used:
         notes.append(f"used, shown as pseudonyms only: {', '.join(used)} (policies/fields.toml says what may be shown)")
     if personal:
         notes.append("annotator ids look like names or e-mail addresses: shown as pseudonyms")
     if (used or personal) and not stable:
-        notes.append("pseudonyms are new in every run: give --key-file FILE to keep them")
-    return Opened(Tables(paths, tables.rows, present, tables.media, tables.notes), hidden, tuple(notes), stable)
+        notes.append("pseudonyms, and the ids of findings about them, are new in every run: give --key-file FILE to keep them")
+    return tuple(notes)
 
 
-def _macros(key: bytes) -> tuple[str, str]:
-    """HMAC-SHA256 in SQL, so that millions of values need no Python."""
-    block = (hashlib.sha256(key).digest() if len(key) > 64 else key).ljust(64, b"\0")
-    outer, inner = (_blob(bytes(byte ^ pad for byte in block)) for pad in (0x5C, 0x36))
-    return (
-        f"CREATE MACRO keyed(v) AS sha256({outer} || unhex(sha256({inner} || encode(v))))",
-        "CREATE MACRO pseudonym(v) AS '~' || substr(keyed(v), 1, 10)",
-    )
+def allow(table: str, field: str) -> str:
+    """What to do so that checks see a field.
+
+    >>> allow("item", "text")
+    'allow it in a --policy file: [item] text = { sensitivity = "internal", show = "yes" }'
+    """
+    part, _, name = field.rpartition(".")
+    section = f"{table}.{part}" if part else table
+    return f'allow it in a --policy file: [{section}] {name} = {{ sensitivity = "internal", show = "yes" }}'
 
 
-def _blob(data: bytes) -> str:
-    return "'" + "".join(f"\\x{byte:02X}" for byte in data) + "'::BLOB"
+def sealed(field: str) -> str:
+    """What to say of a sealed field; `run` makes the reason of a skipped check from it.
+
+    >>> sealed("annotator.attributes.gender")
+    'needs annotator.attributes.gender: sealed; auditor open annotator.attributes.gender --purpose PURPOSE'
+    """
+    return f"needs {field}: sealed; auditor open {field} --purpose PURPOSE"
 
 
-def _personal_ids(con: duckdb.DuckDBPyConnection, tables: Tables) -> bool:
-    """Whether any annotator id looks like a person's: then all of them become pseudonyms, lest the odd ones out tell."""
-    queries = ["SELECT annotator_id FROM clear_annotator WHERE kind = 'person'"]
-    if "reviewer_id" in tables.present["annotation"]:
-        queries.append("SELECT DISTINCT reviewer_id FROM clear_annotation WHERE reviewer_id IS NOT NULL")
-    return any(looks_personal(str(row[0])) for query in queries for row in con.execute(query).fetchall())
+def naming(attributes: Iterable[str], used: Iterable[str]) -> dict[str, str]:
+    """Attribute -> the line of a --policy file that lets findings name its values instead of pseudonyms.
 
+    Args:
+        attributes: names as findings give them, such as "age".
+        used: what is shown as pseudonyms, such as "annotator.age".
 
-def _select(
-    con: duckdb.DuckDBPyConnection, name: str, present: frozenset[str], policy: Policy, *, personal: bool
-) -> tuple[str, list[str], list[str]]:
-    """The SELECT list that hides ('' when nothing is to hide), the columns that are gone, the attributes that are pseudonyms."""
-    parts: list[str] = []
-    gone: list[str] = []
-    keys: list[str] = []
-    changed = False
-    for column, spec in TABLES[name].columns.items():
-        sql = f'"{column}"'
-        if column == "attributes" and column in present:
-            rows = con.execute(f'SELECT DISTINCT unnest(map_keys(attributes)) AS key FROM "clear_{name}" ORDER BY key').fetchall()
-            rules = {str(row[0]): policy.rule(f"{name}.attributes.{row[0]}").show for row in rows}
-            keys = [attribute for attribute, show in rules.items() if show == "pseudonym"]
-            sql = _attributes(rules)
-        elif column != "attributes" and column in present:
-            show = policy.rule(f"{name}.{column}").show
-            if show == "auto":
-                show = "pseudonym" if personal else "yes"
-            if show == "no" or (show == "pseudonym" and spec.type != "VARCHAR"):
-                sql = f'CAST(NULL AS {spec.type}) AS "{column}"'
-                gone.append(column)
-            elif personal and column in _MADE_IDS:
-                # An id that we made is a hash of the annotator's name too: anybody with a list of names could try them.
-                made = f"regexp_full_match(\"{column}\", '[0-9a-f]{{32}}')"
-                sql = f'CASE WHEN {made} THEN substr(keyed("{column}"), 1, 32) ELSE "{column}" END AS "{column}"'
-            elif show == "pseudonym":
-                sql = f'pseudonym("{column}") AS "{column}"'
-        changed |= sql != f'"{column}"'
-        parts.append(sql)
-    return ", ".join(parts) if changed else "", gone, keys
-
-
-def _attributes(rules: Mapping[str, Show]) -> str:
-    shown = [key for key, show in rules.items() if show in {"yes", "auto"}]
-    absent = [key for key, show in rules.items() if show == "no"]
-    if len(shown) == len(rules):
-        return '"attributes"'
-    entries = "map_entries(attributes)"
-    if absent:
-        entries = f"list_filter({entries}, lambda e: e.key NOT IN ({', '.join(map(literal, absent))}))"
-    value = (
-        f"CASE WHEN e.key IN ({', '.join(map(literal, shown))}) THEN e.value ELSE pseudonym(e.value) END"
-        if shown
-        else "pseudonym(e.value)"
-    )
-    return f"map_from_entries(list_transform({entries}, lambda e: struct_pack(key := e.key, value := {value}))) AS attributes"
-
-
-def _allow(table: str, column: str) -> str:
-    return f'allow it in a --policy file: [{table}] {column} = {{ sensitivity = "internal", show = "yes" }}'
+    >>> naming(["age"], ["annotator.age", "item.site"])
+    {'age': 'annotator.attributes.age = { sensitivity = "personal", show = "yes" }'}
+    """
+    known = [entry.partition(".") for entry in used]
+    lines = {}
+    for name in attributes:
+        table = next((table for table, _, attribute in known if attribute == name), "annotator")
+        written = name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else json.dumps(name, ensure_ascii=True)
+        lines[name] = f'{table}.attributes.{written} = {{ sensitivity = "personal", show = "yes" }}'
+    return lines

@@ -78,9 +78,12 @@ def init_dvc(root: Path) -> list[str]:
         What was done, a line each.
     """
     _quiet()
+    import logging
+
     from dvc.exceptions import DvcException, NotDvcRepoError
     from dvc.repo import Repo
 
+    logging.getLogger("dvc").setLevel(logging.CRITICAL)  # what it did we say ourselves
     try:
         Repo.find_root(str(root))
     except NotDvcRepoError:
@@ -89,8 +92,7 @@ def init_dvc(root: Path) -> list[str]:
         return []
     inner = git(root, "rev-parse", "--show-toplevel") != str(root)
     try:
-        with contextlib.redirect_stdout(None):
-            repo = Repo.init(str(root), subdir=inner)
+        repo = Repo.init(str(root), subdir=inner)
     except DvcException as error:
         raise AuditorError(f"DVC: {_first(error)}", "is the folder writable, and not ignored by git?") from error
     with repo, repo.config.edit() as config:
@@ -242,6 +244,7 @@ class Old:
         sources: the notes in sources/ of that time.
         tables: table -> file.
         measures: file name in measures/ -> file.
+        findings: findings.parquet of that time, or None.
     """
 
     revision: str
@@ -249,6 +252,7 @@ class Old:
     sources: Mapping[str, Any]
     tables: Mapping[str, Path]
     measures: Mapping[str, Path]
+    findings: Path | None = None
 
 
 def read_old(space: Workspace, revision: str) -> Old:
@@ -272,28 +276,34 @@ def read_old(space: Workspace, revision: str) -> Old:
     notes = {Path(name).stem: json.loads(git(root, "show", f"{commit}:{prefix}{name.removeprefix(prefix)}")) for name in names}
     if not notes:
         raise UsageError(f"{revision} holds no imported tables", "choose a later revision")
+    folder = f"tables/{next(iter(notes)) if len(notes) == 1 else MERGED}"
     with _repo(root) as repo:
-        from dvc.api import DVCFileSystem
-
-        system = DVCFileSystem(str(root), rev=commit)
-        folder = f"tables/{next(iter(notes)) if len(notes) == 1 else MERGED}"
-        found: dict[str, dict[str, Path]] = {}
-        for part in (folder, "measures"):
-            where = f"{prefix}{part}"
-            try:
-                names = system.find(where)
-            except FileNotFoundError:
-                names = []
-            found[part] = {
-                name.rsplit("/", 1)[-1]: Path(repo.cache.local.oid_to_path(system.info(name)["dvc_info"]["md5"])) for name in names
-            }
+        found = {part: _in_cache(repo, commit, f"{prefix}{part}") for part in (folder, "measures", "findings")}
         if not found[folder] or not all(path.is_file() for files in found.values() for path in files.values()):
             _fetch(repo, commit, revision)
+            found = {part: _in_cache(repo, commit, f"{prefix}{part}") for part in (folder, "measures", "findings")}
     missing = [name for name, path in found[folder].items() if not path.is_file()]
     if missing or not found[folder]:
         raise AuditorError(f"the data of {revision} is not in DVC's cache", f"fetch it: dvc fetch --rev {revision}")
     tables = {name.removesuffix(".parquet"): path for name, path in found[folder].items() if not name.endswith(".sealed.parquet")}
-    return Old(revision, commit, notes, tables, {name: path for name, path in found["measures"].items() if path.is_file()})
+    measures = {name: path for name, path in found["measures"].items() if path.is_file()}
+    findings = found["findings"].get("findings.parquet")
+    return Old(revision, commit, notes, tables, measures, findings if findings and findings.is_file() else None)
+
+
+def _in_cache(repo: Any, commit: str, folder: str) -> dict[str, Path]:
+    """File name -> where DVC's cache keeps it, of a folder at a commit; empty where the folder's list itself is not there."""
+    from pathlib import Path
+
+    from dvc.api import DVCFileSystem
+    from dvc_data.index import DataIndexDirError
+
+    system = DVCFileSystem(repo.root_dir, rev=commit)
+    try:
+        names = system.find(folder)
+        return {name.rsplit("/", 1)[-1]: Path(repo.cache.local.oid_to_path(system.info(name)["dvc_info"]["md5"])) for name in names}
+    except (FileNotFoundError, DataIndexDirError):
+        return {}
 
 
 def _fetch(repo: Any, commit: str, revision: str) -> None:

@@ -27,9 +27,17 @@ def commands() -> str:
     for name in cli.list_commands(root):
         command = cli.get_command(root, name)
         assert command is not None
-        context = click.Context(command, info_name=name, parent=root, max_content_width=110, terminal_width=110)
-        parts.append(f"## auditor {name}\n\n```\n{command.get_help(context)}\n```\n")
+        parts += _command(command, name, root)
     return "\n".join(parts)
+
+
+def _command(command: click.Command, name: str, parent: click.Context) -> list[str]:
+    context = click.Context(command, info_name=name, parent=parent, max_content_width=110, terminal_width=110)
+    parts = [f"## {context.command_path}\n\n```\n{command.get_help(context)}\n```\n"]
+    if isinstance(command, click.Group):
+        for part in command.list_commands(context):
+            parts += _command(command.commands[part], part, context)
+    return parts
 
 
 def checks() -> str:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditor import content, policy
+from auditor import content, hide, policy
 from auditor.errors import InputError, UsageError
 from auditor.tables import TABLES
 from tests.worlds import read, stage_tables
@@ -135,7 +135,7 @@ def test_sql_and_python_make_the_same_pseudonym(value, key):
     import duckdb
 
     con = duckdb.connect()
-    for macro in policy._macros(key):
+    for macro in hide.macros(key):
         con.execute(macro)
     assert con.execute("SELECT pseudonym(?)", [value]).fetchone() == (policy.pseudonym(key, value),)
     con.close()

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +29,8 @@ from tests import views_world as world
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytest.importorskip("psutil", reason="the extra `views` is not installed")
+if find_spec("fiftyone") is None:  # not imported here: it would connect to a database
+    pytest.skip("the extra `views` is not installed", allow_module_level=True)
 # What FiftyOne's libraries warn of while they work is theirs.
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*:DeprecationWarning:(fiftyone|eta|mongoengine|pymongo|motor|strawberry).*"),
@@ -597,6 +599,9 @@ def test_nobody_outside_is_asked(tmp_path, no_uri):
         [*command, "--pull"], check=True, env=env, capture_output=True, text=True, cwd=tmp_path
     )  # while it is open
     assert "0 tags written to tags.csv" in pulled.stderr
+    tried = urllib.request.Request(url, headers={"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"})
+    with pytest.raises(urllib.error.HTTPError, match="421"):
+        urllib.request.urlopen(tried)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=30)
     assert process.returncode == 0, said
@@ -605,6 +610,28 @@ def test_nobody_outside_is_asked(tmp_path, no_uri):
     assert asked
     assert not [line for line in asked if not any(own in line for own in ("127.0.0.1", "localhost", "mongod.sock", "None"))]
     assert list(home.iterdir()) == []  # nothing is written into the user's home
+
+
+def test_a_workspace_is_shown(shown, tmp_path, monkeypatch):
+    """Its tables as the policy opens them, its findings as they are; before there are any, the error says what to do."""
+    from auditor import pipeline, workspace
+    from auditor.views import sources
+
+    for name in ("AUTHOR", "COMMITTER"):
+        monkeypatch.setenv(f"GIT_{name}_NAME", "n")
+        monkeypatch.setenv(f"GIT_{name}_EMAIL", "n@example.org")
+    root = tmp_path / "space"
+    votes = worlds.votes_csv(tmp_path / "votes.csv")
+    for words in (["init", str(root)], ["import", str(votes), "--name", "crowd"]):
+        assert CliRunner().invoke(cli, words, catch_exceptions=False).exit_code == 0
+        monkeypatch.chdir(root)
+    space = workspace.find()
+    with pytest.raises(AuditorError, match="no findings yet"):
+        sources.of_workspace(shown, "space", space, lambda *_: None)
+    pipeline.run_checks(space, lambda *_: None)
+    made, _ = sources.of_workspace(shown, "space", space, lambda *_: None)
+    assert made.samples == 12
+    assert len(shown.dataset("space").get_field_schema(embedded_doc_type=shown._fo.Classification)) == 3  # one a person
 
 
 def test_tag_counts_and_notes_are_said(tmp_path, no_uri):

@@ -322,3 +322,36 @@ def test_a_second_process_waits_and_then_says_who_is_at_work(space):
             pass
     with at.writing("measure", wait=0.2):
         pass
+
+
+def test_the_checkout_is_a_workspace_of_the_demo(root, tmp_path):
+    """The repository's own dvc.yaml runs on the demo's digits, in a copy of the checkout."""
+    import sys
+
+    copy = tmp_path / "checkout"
+    copy.mkdir()
+    for name in ("auditor.toml", "dvc.yaml", ".dvcignore", "checks", "policies", ".dvc/config", ".dvc/.gitignore", ".gitignore"):
+        (copy / name).parent.mkdir(exist_ok=True)
+        (shutil.copytree if (root / name).is_dir() else shutil.copyfile)(root / name, copy / name)
+    subprocess.run(["git", "init", "-q"], cwd=copy, check=True)
+    subprocess.run(
+        [sys.executable, str(root / "examples" / "digits" / "run.py"), "--data-only", "--out", "demo"], cwd=copy, check=True
+    )
+    words = ["--map", "item.scanner=scanner", "--media", "demo/images", "--gold", "demo/gold.csv"]
+    words += ["--predictions", "demo/probabilities.csv", "--classes", "demo/classes.txt"]
+    run(copy, "import", "demo/labels.csv", "--name", "digits", *words)
+    environment = (
+        os.environ | GIT | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": str(root)}
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "dvc", "repro"], cwd=copy, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "FAILED" in run(copy, "gate", code=1)
+    found = json.loads((copy / "findings" / "results.json").read_text())
+    assert {one["check_id"] for one in found["checks"] if one["findings"]} >= {"consistency/split_leak", "outlier/too_fast"}
+    assert (copy / "report" / "report.html").is_file()
+    stages = (root / "dvc.yaml").read_text()
+    from auditor import scaffold
+
+    assert all(text in stages for text in scaffold.STAGES.values()), "the checkout's stages are those that init writes"

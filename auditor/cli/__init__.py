@@ -12,8 +12,15 @@ from typing import Any
 import click
 
 import auditor
-from auditor.cli import audit, inspect, view, workspace
+from auditor.cli import audit, contract, inspect, seal, view, workspace
 from auditor.errors import AuditorError
+
+
+def _lines(text: str) -> str:
+    """A hint: lines to copy stay lines; nothing else in it acts on the terminal."""
+    from auditor.outputs.escape import visible
+
+    return "\n".join(visible(line) for line in text.split("\n"))
 
 
 class Main(click.Group):
@@ -28,7 +35,7 @@ class Main(click.Group):
         except AuditorError as error:
             click.echo(f"{click.style('auditor: error:', fg='red')} {visible(error.message)}", err=True)
             if error.hint:
-                click.echo(f"{click.style('auditor: hint:', fg='cyan')} {visible(error.hint)}", err=True)
+                click.echo(f"{click.style('auditor: hint:', fg='cyan')} {_lines(error.hint)}", err=True)
             ctx.exit(error.exit_code)
         except (click.exceptions.Exit, click.exceptions.Abort, click.ClickException):
             raise
@@ -56,8 +63,8 @@ def cli() -> None:
 
 for command in (
     audit.audit, workspace.init, workspace.import_, workspace.forget, workspace.measure, workspace.check, workspace.gate,
-    workspace.report, workspace.status, workspace.release, workspace.releases, view.view,
-    inspect.checks, inspect.explain, inspect.tables,
+    workspace.report, workspace.status, workspace.release, workspace.releases, workspace.diff, view.view,
+    inspect.checks, inspect.explain, inspect.tables, seal.identity, seal.open_, seal.access, contract.contract,
 ):  # fmt: skip
     cli.add_command(command)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from auditor.cli import seal
 from auditor.cli.options import given_sources, reading
 
 if TYPE_CHECKING:
@@ -46,17 +47,33 @@ def init(folder: Path, name: str) -> None:
 @click.option("--name", default="", help="The source's name, whose rows are replaced; the first file's when not given.")
 @reading
 @click.option("--track-media", is_flag=True, help="Releases keep the media folder too; it must lie in the workspace.")
+@seal.identity_options
 @_QUIET
-def import_(sources: tuple[Path, ...], name: str, track_media: bool, quiet: bool, **options: Any) -> None:
+def import_(
+    sources: tuple[Path, ...],
+    name: str,
+    track_media: bool,
+    file: Path | None,
+    passphrase_file: Path | None,
+    quiet: bool,
+    **options: Any,
+) -> None:
     """Read SOURCE into the workspace's tables, protected as policies/fields.toml says; replaces the rows of the same name."""
-    from auditor import importing, progress
+    from auditor import importing, progress, protection
     from auditor.outputs import steps as text
 
     space = _space()
+    who = protection.identity_of(file, passphrase_file)
     given = given_sources(sources, **options)
     with progress.shown(wanted=not quiet) as show:
         done = importing.run_import(
-            space, given, name or importing.default_name(sources[0]), media=options["media"], track=track_media, progress=show
+            space,
+            given,
+            name or importing.default_name(sources[0]),
+            media=options["media"],
+            track=track_media,
+            who=who,
+            progress=show,
         )
     if not quiet:
         click.echo(text.imported(done))
@@ -88,15 +105,24 @@ def measure(quiet: bool) -> None:
 
 @click.command()
 @click.option("--at", "revision", default="", metavar="REVISION", help="Ask an old release instead; writes at/REVISION/.")
+@click.option("--purpose", default="", help="Open what your identity may open for this purpose; writes private/ alone.")
+@seal.identity_options
 @_AS_OF
 @_QUIET
-def check(revision: str, as_of: dt.datetime | None, quiet: bool) -> None:
+def check(
+    revision: str, purpose: str, file: Path | None, passphrase_file: Path | None, as_of: dt.datetime | None, quiet: bool
+) -> None:
     """Ask the checks and write findings/; findings do not make it fail, `auditor gate` decides (stage of dvc.yaml)."""
     from auditor import pipeline, progress
     from auditor.outputs import steps as text
 
     with progress.shown(wanted=not quiet) as show:
-        if revision:
+        if purpose:
+            from auditor import private
+
+            who = seal.load_identity(file, passphrase_file)
+            done, verdict = private.run_private(_space(), who, purpose, _date(as_of), show)
+        elif revision:
             done, verdict = pipeline.run_checks_at(_space(), revision, _date(as_of), show)
         else:
             done, verdict = pipeline.run_checks(_space(), show), None
@@ -160,6 +186,19 @@ def release(name: str, even_failed: str, as_of: dt.datetime | None) -> None:
         made, pushed = pipeline.run_release(_space(), name, _date(as_of), even_failed, show)
     click.echo(f"released {made.name}: {made.result}, {made.items:,} items, {made.annotations:,} annotations")
     click.echo("its data was pushed" if pushed else "its data is in DVC's cache only: no remote is set (dvc remote add)", err=True)
+
+
+@click.command()
+@click.argument("old")
+@click.argument("new", default="")
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+def diff(old: str, new: str, as_json: bool) -> None:
+    """Say what changed from release OLD to NEW (the workspace as it is, when not given): labels and findings."""
+    from auditor import compare
+    from auditor.outputs import steps as text
+
+    found = compare.between(_space(), old, new)
+    click.echo(text.difference_json(found) if as_json else text.difference(found))
 
 
 @click.command()

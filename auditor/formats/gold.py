@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from auditor.errors import InputError
 from auditor.formats import emit
-from auditor.formats.mapping import ITEM, LABEL, Plan, Route, by_name, listed, shown
+from auditor.formats.mapping import ITEM, LABEL, VALUE, Plan, Route, by_name, listed, shown
 from auditor.formats.structure import ANSWERS, require_answers
 from auditor.formats.tabular import Loaded, load
 from auditor.formats.values import first, number
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from auditor.stage import Source, Stage
 
 TEXT: Route = ("annotation", "text")
-VALUE: Route = ("annotation", "value")
 
 
 def read_gold(

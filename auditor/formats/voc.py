@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from auditor.errors import InputError
 from auditor.files import inside
+from auditor.formats.predictions import declare_classes
 from auditor.formats.xmltree import MAX_XML, Node, parse
 
 if TYPE_CHECKING:
@@ -25,6 +26,15 @@ if TYPE_CHECKING:
     from auditor.stage import Source, Stage
 
 TITLE = "Pascal VOC folder (Annotations/*.xml)"
+CALLED = "Pascal VOC"
+TAKES = frozenset({"classes"})
+HINTS = {
+    "map a column to value": "",
+    "map a column to text": "",
+    "give --predictions FILE": "",
+    "map a column to split": "list the images of each split in ImageSets/Main/train.txt, val.txt, test.txt",
+    "give an ontology: a format that declares its classes, or --classes FILE": "give --classes FILE, or a labelmap.txt",
+}
 _BATCH = 1000  # files
 _SPLITS = {"train": "train", "val": "validation", "test": "test"}
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".JPG", ".JPEG", ".PNG")
@@ -92,7 +102,10 @@ def read(source: Source, stage: Stage) -> None:
         stage.progress("reading VOC files", min(start + _BATCH, len(files)), len(files))
     if media:
         stage.add_media(pa.table({"item_id": pa.array(list(media), _TEXT), "path": pa.array(list(media.values()), _TEXT)}))
-    _label_map(root, stage)
+    if source.classes is not None:
+        declare_classes(source, stage, exclusive=False)
+    else:
+        _label_map(root, stage)
 
 
 def _read_file(file: Path, root: Path, rows: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import shutil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from auditor.files import replacing
 from auditor.finding import COLUMNS
-from auditor.outputs.escape import UNSEEN_SQL
+from auditor.outputs.escape import UNSEEN_SQL, visible
 from auditor.tables import literal
 
 if TYPE_CHECKING:
@@ -17,6 +18,19 @@ if TYPE_CHECKING:
 
 # OWASP, "CSV Injection": = + - @, also full-width, also behind white space.
 _FORMULA = r"^[\s\x{00a0}]*[=+\-@\x{ff1d}\x{ff0b}\x{ff0d}\x{ff20}|]"
+_RUN = re.compile(r"[\s\u00a0]*[=+\-@\uff1d\uff0b\uff0d\uff20|]")
+
+
+def plain(value: Any) -> Any:
+    r"""A cell that neither a terminal nor a spreadsheet runs; other values than texts stay as they are.
+
+    >>> plain("=1+1"), plain("-"), plain("a\x1b[31m"), plain(-1.5)
+    ("'=1+1", "'-", 'a\\x1b[31m', -1.5)
+    """
+    if not isinstance(value, str):
+        return value
+    clean = visible(value)
+    return f"'{clean}" if _RUN.match(clean) else clean
 
 
 def write(con: Connection, path: Path) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from auditor.compare import Difference
     from auditor.gate import Verdict
     from auditor.importing import Imported
     from auditor.pipeline import Checked, Measured
@@ -28,6 +29,13 @@ _COLOURS = {
 }  # fmt: skip
 
 
+_NOUNS = {
+    "item": ("items", "item"), "annotation": ("annotations", "annotation"), "annotator": ("annotators", "annotator"),
+    "ontology": ("labels allowed", "label allowed"), "prediction": ("predictions", "prediction"),
+    "embedding": ("embeddings", "embedding"), "intake": ("rows with something wrong", "row with something wrong"),
+}  # fmt: skip
+
+
 def _line(word: str, text: str) -> str:
     return f"{click.style(f'{word:<10}', fg=_COLOURS.get(word.lower()))} {visible(text)}".rstrip()
 
@@ -35,9 +43,7 @@ def _line(word: str, text: str) -> str:
 def imported(done: Imported) -> str:
     """What an import brought."""
     rows = ", ".join(
-        f"{count:,} {table}{'' if count == 1 or table == 'ontology' else 's'}"
-        for table, count in done.rows.items()
-        if table != "model"
+        f"{done.rows[table]:,} {noun[done.rows[table] == 1]}" for table, noun in _NOUNS.items() if done.rows.get(table)
     )
     did = "same rows as before" if done.unchanged else "replaced" if done.replaced else "imported"
     lines = [_line(did if len(did) < 11 else "unchanged", f"{done.name}: {rows}")]
@@ -63,6 +69,7 @@ def checked(done: Checked, verdict: Verdict | None = None) -> str:
     )
     lines = [_line("checked", f"{ran} of {len(done.results)} checks ran: {found}")]
     lines += [_line("error", f"{one.check_id} failed: {one.reason}") for one in failed]
+    lines += [_line("note", note) for note in done.notes if note.startswith("sealed")]
     if verdict is not None:
         lines.append(_line(verdict.result.upper(), "; ".join(verdict.reasons[:3])))
         return "\n".join([*lines, _line("next", f"open {done.folder.parent.name}/{done.folder.name}/report.html")])
@@ -92,6 +99,26 @@ def status(found: Sequence[Line]) -> str:
 def status_json(found: Sequence[Line]) -> str:
     """The same for machines."""
     return json.dumps([dataclasses.asdict(one) for one in found], indent=2)
+
+
+def difference(found: Difference) -> str:
+    """What changed, labels first, then findings."""
+    added, removed, changed = found.annotations
+    lines = [_line("items", f"{found.items[0]:,} added, {found.items[1]:,} removed")]
+    lines.append(_line("labels", f"{added:,} annotations added, {removed:,} removed, {changed:,} changed"))
+    what = ", ".join(f"{name} in {count:,}" for name, count in sorted(found.changes.items(), key=lambda one: (-one[1], one[0])))
+    lines += [_line("", f"changed: {what}")] if what else []
+    lines += [_line("", f"{before or '(none)'} -> {after or '(none)'}: {count:,}") for before, after, count in found.relabelled]
+    lines += [_line("gone", f"{count:,} x {check}") for check, count in found.gone.items()]
+    lines += [_line("new", f"{count:,} x {check}") for check, count in found.new.items()]
+    if not found.gone and not found.new:
+        lines.append(_line("findings", "the same"))
+    return "\n".join(lines)
+
+
+def difference_json(found: Difference) -> str:
+    """The same for machines."""
+    return json.dumps(dataclasses.asdict(found), indent=2, ensure_ascii=False)
 
 
 def releases(found: Sequence[Release]) -> str:

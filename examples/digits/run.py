@@ -28,7 +28,8 @@ PASSED, FAILED, INCOMPLETE = 0, 1, 4  # docs/adr/0003-exit-codes.md
     "--out", type=click.Path(file_okay=False, path_type=Path), default=Path("demo"), show_default=True, help="Where all goes."
 )
 @click.option("--clean", "faultless", is_flag=True, help="Plant nothing.")
-def main(out: Path, faultless: bool) -> None:
+@click.option("--data-only", is_flag=True, help="Write the data and stop.")
+def main(out: Path, faultless: bool, data_only: bool) -> None:
     """Write the data, audit it with the real command, and compare. Exits 0 if the verdict is what the data deserve."""
     started = time.perf_counter()
     world = clean()
@@ -43,6 +44,8 @@ def main(out: Path, faultless: bool) -> None:
         f"wrote {len(world.items):,} images and {len(world.votes):,} answers of 6 simulated annotators to {_shown(out)}, with "
         f"{sum(len(fault.instances) for fault in world.faults)} planted faults of {len(world.faults)} kinds ({_seconds(started)})\n"
     )
+    if data_only:
+        return
     code = _audit(out)
     rows, further = tally(out / files.MARK, out / "audit")
     click.echo(f"\n{table(rows, further)}\n" if rows or further else "")
