@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from auditor import policy, views
 from auditor.cli import cli
 from auditor.errors import AuditorError, UsageError
 from auditor.views import app, cards, dataset, insert, mongod, samples
+from auditor.views import labels as views_labels
 from auditor.views.tags import Tag
 from tests import report_world, worlds
 from tests import views_world as world
@@ -27,7 +29,8 @@ from tests import views_world as world
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytest.importorskip("psutil", reason="the extra `views` is not installed")
+if find_spec("fiftyone") is None:  # not imported here: it would connect to a database
+    pytest.skip("the extra `views` is not installed", allow_module_level=True)
 # What FiftyOne's libraries warn of while they work is theirs.
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*:DeprecationWarning:(fiftyone|eta|mongoengine|pymongo|motor|strawberry).*"),
@@ -88,6 +91,18 @@ def test_boxes_are_relative(shown, built):
     assert np.allclose(box.bounding_box, [0.1, 0.1, 0.5, 0.5])
     assert (box.confidence, box["annotator"], box["attr_truncated"], box["attr_a_b_c"]) == (0.5, "ann", "1", "odd")
     assert boxes["broken"].bounding_box == [0, 0, 0, 0]  # its numbers cannot be drawn; it is there to be tagged
+
+
+@pytest.mark.parametrize("place", ["x", "y", "w", "h"])
+@pytest.mark.parametrize("odd", [math.nan, math.inf, -math.inf, None])
+def test_a_box_that_cannot_be_drawn_has_no_outline(place, odd):
+    row = {"mask": None, "x": 1.0, "y": 2.0, "w": 3.0, "h": 4.0, place: odd}
+    assert views_labels._box(row, None, views_labels.Canvas(10, 10))["bounding_box"] == [0.0] * 4
+
+
+def test_a_box_far_outside_stays_where_it_can_be_drawn():
+    row = {"mask": None, "x": -5.0, "y": 2.0, "w": 1e300, "h": 4.0}
+    assert views_labels._box(row, None, views_labels.Canvas(10, 10))["bounding_box"] == [-0.5, 0.2, 10.0, 0.4]
 
 
 def test_a_mask_is_the_pixels_in_its_box(shown, built):
@@ -522,6 +537,23 @@ def test_a_database_of_the_user_is_used(tmp_path, monkeypatch):
     assert not (tmp_path / "views").exists()
 
 
+@pytest.mark.parametrize(
+    ("headers", "answered"),
+    [
+        ({"host": "127.0.0.1:5151"}, True),
+        ({"host": "localhost:5151", "origin": "http://localhost:5151", "sec-fetch-site": "same-origin"}, True),
+        ({"host": "127.0.0.1:5151", "sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"}, True),  # a link in a report
+        ({"host": "evil.example:5151"}, False),
+        ({"host": "127.0.0.1:5151", "origin": "https://evil.example"}, False),
+        ({"host": "127.0.0.1:5151", "origin": "null"}, False),
+        ({"host": "127.0.0.1:5151", "sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors"}, False),  # a picture in a page
+        ({}, False),
+    ],
+)
+def test_the_app_answers_its_own_pages_only(headers, answered):
+    assert app.Guard(None, 5151).answers({name.encode(): value.encode() for name, value in headers.items()}) is answered
+
+
 # Given to every Python process of a command, the app's server included: whom they ask.
 LISTENER = """
 import os, sys
@@ -567,6 +599,9 @@ def test_nobody_outside_is_asked(tmp_path, no_uri):
         [*command, "--pull"], check=True, env=env, capture_output=True, text=True, cwd=tmp_path
     )  # while it is open
     assert "0 tags written to tags.csv" in pulled.stderr
+    tried = urllib.request.Request(url, headers={"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"})
+    with pytest.raises(urllib.error.HTTPError, match="421"):
+        urllib.request.urlopen(tried)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=30)
     assert process.returncode == 0, said
@@ -575,6 +610,28 @@ def test_nobody_outside_is_asked(tmp_path, no_uri):
     assert asked
     assert not [line for line in asked if not any(own in line for own in ("127.0.0.1", "localhost", "mongod.sock", "None"))]
     assert list(home.iterdir()) == []  # nothing is written into the user's home
+
+
+def test_a_workspace_is_shown(shown, tmp_path, monkeypatch):
+    """Its tables as the policy opens them, its findings as they are; before there are any, the error says what to do."""
+    from auditor import pipeline, workspace
+    from auditor.views import sources
+
+    for name in ("AUTHOR", "COMMITTER"):
+        monkeypatch.setenv(f"GIT_{name}_NAME", "n")
+        monkeypatch.setenv(f"GIT_{name}_EMAIL", "n@example.org")
+    root = tmp_path / "space"
+    votes = worlds.votes_csv(tmp_path / "votes.csv")
+    for words in (["init", str(root)], ["import", str(votes), "--name", "crowd"]):
+        assert CliRunner().invoke(cli, words, catch_exceptions=False).exit_code == 0
+        monkeypatch.chdir(root)
+    space = workspace.find()
+    with pytest.raises(AuditorError, match="no findings yet"):
+        sources.of_workspace(shown, "space", space, lambda *_: None)
+    pipeline.run_checks(space, lambda *_: None)
+    made, _ = sources.of_workspace(shown, "space", space, lambda *_: None)
+    assert made.samples == 12
+    assert len(shown.dataset("space").get_field_schema(embedded_doc_type=shown._fo.Classification)) == 3  # one a person
 
 
 def test_tag_counts_and_notes_are_said(tmp_path, no_uri):

@@ -162,26 +162,34 @@ async def _announce(port: int, ready: Callable[[], None]) -> None:
 
 
 class Guard:
-    """Stands before FiftyOne's server: answers only those who ask for the loopback by name, and lets its pages ask nobody else.
+    """Stands before FiftyOne's server: answers its own pages only, and lets them ask nobody else.
 
-    Without it any web page could read through the app, by a host name of its own that resolves to 127.0.0.1 (DNS rebinding): the
-    app asks nobody for a password and serves every file that its user may read.
+    The app asks nobody for a password, changes what it is told to change and serves every file that its user may read. Without
+    this, any web page could ask it: by a host name of its own that resolves to 127.0.0.1 (DNS rebinding), or by forms and pictures.
     """
 
     def __init__(self, app: Any, port: int) -> None:
         self.app = app
         self.hosts = {f"{name}:{port}".encode() for name in ("127.0.0.1", "localhost")}
 
+    def answers(self, headers: Mapping[bytes, bytes]) -> bool:
+        """Whether a request is from the app's own pages, from a person who follows a link, or from no browser at all."""
+        origin, site = headers.get(b"origin"), headers.get(b"sec-fetch-site", b"none")
+        own = origin is None or origin.removeprefix(b"http://") in self.hosts
+        led = site in {b"none", b"same-origin"} or headers.get(b"sec-fetch-mode") == b"navigate"
+        return headers.get(b"host") in self.hosts and own and led
+
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """ASGI."""
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
-        headers = dict(scope["headers"])
-        if headers.get(b"host") not in self.hosts:
-            if scope["type"] == "http":
+        if not self.answers(dict(scope["headers"])):
+            if scope["type"] == "websocket":
+                await send({"type": "websocket.close"})
+            else:
                 await send({"type": "http.response.start", "status": 421, "headers": [(b"content-type", b"text/plain")]})
-                await send({"type": "http.response.body", "body": b"ask for 127.0.0.1"})
+                await send({"type": "http.response.body", "body": b"ask for 127.0.0.1, from a page of its own"})
             return
 
         async def answer(message: Any) -> None:

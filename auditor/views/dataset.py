@@ -214,7 +214,8 @@ def _arrange(fo: Any, dataset: Any, planned: Plan) -> None:
     config.color_scheme = fo.ColorScheme(
         color_pool=list(PALETTE),
         color_by="value" if len(labels) == 1 else "field",
-        opacity=0.4,
+        # Spans are filled: what they mark is to be read. Boxes are lines.
+        opacity=0.4 if any(field.kind == "span" for field in planned.fields.values()) else 0.8,
         fields=[
             {
                 "path": "findings.severity",

@@ -12,6 +12,8 @@ import math
 import random
 from typing import TYPE_CHECKING, Any
 
+from auditor.views.fields import LISTS
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -104,19 +106,22 @@ def _document(fo: Any, dataset: Any, sample: Sample) -> dict[str, Any]:
 
 
 def _stored(fo: Any, value: Any) -> Any:
-    """A value as FiftyOne stores it: labels get an id, masks are packed."""
-    if isinstance(value, dict):
-        own = {key: _stored(fo, inner) for key, inner in value.items()}
-        if "tags" in own:
-            from bson import ObjectId
+    """A field's value as FiftyOne stores it: labels get an id, masks are packed."""
+    if type(value) is not dict:
+        return value
+    if "tags" in value:
+        return _label(fo, value)
+    many = LISTS.get(value["_cls"])
+    return value if many is None else {**value, many: [_label(fo, one) for one in value[many]]}
 
-            own["_id"] = ObjectId()
-        return own
-    if isinstance(value, list):
-        return [_stored(fo, inner) for inner in value] if value and isinstance(value[0], dict) else value
-    if hasattr(value, "dtype"):
-        return fo.core.utils.serialize_numpy_array(value)
-    return value
+
+def _label(fo: Any, label: dict[str, Any]) -> dict[str, Any]:
+    from bson import ObjectId
+
+    stored = {"_id": ObjectId(), **label}
+    if "mask" in label:
+        stored["mask"] = fo.core.utils.serialize_numpy_array(label["mask"])
+    return stored
 
 
 def plain(fo: Any, sample: Sample) -> Any:

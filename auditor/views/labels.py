@@ -81,11 +81,10 @@ def label(row: Mapping[str, Any], field: Field, canvas: Canvas, attributes: Mapp
     made: Label = {"_cls": "", "tags": list(tags)}
     said = row["label"] if row["label"] is not None else row["text"]
     if said is not None:
-        made["label"] = str(said)[:MAX_TEXT]
-    for column, name in CARRIED.items():
-        if row.get(column) is not None:
-            made[name] = row[column]
-    made |= {attributes[key]: value for key, value in (row["attributes"] or {}).items() if key in attributes and value is not None}
+        made["label"] = said[:MAX_TEXT]
+    made |= {name: row[column] for column, name in CARRIED.items() if row.get(column) is not None}
+    if row["attributes"]:
+        made |= {attributes[key]: value for key, value in row["attributes"].items() if key in attributes and value is not None}
     confidence = row["confidence"]
     if confidence is not None and math.isfinite(confidence) and field.kind != "keypoints":
         made["confidence"] = confidence
@@ -132,11 +131,12 @@ def _box(row: Mapping[str, Any], _field: Field, canvas: Canvas) -> Label:
     if row["x"] is None:
         return {"_cls": "Detection", "bounding_box": [0.0, 0.0, 0.0, 0.0]}
     x, y, w, h = row["x"], row["y"], row["w"], row["h"]
-    corners = _points([(x, y), ((x or 0) + (w or 0), (y or 0) + (h or 0))], canvas)
-    if len(corners) < 2:
+    if None in {y, w, h} or not canvas.width or not canvas.height:
         return {"_cls": "Detection", "bounding_box": [0.0, 0.0, 0.0, 0.0]}
-    (left, top), (right, bottom) = corners
-    return {"_cls": "Detection", "bounding_box": [left, top, right - left, bottom - top]}
+    box = [x / canvas.width, y / canvas.height, w / canvas.width, h / canvas.height]
+    if not (min(box) > -_FAR and max(box) < _FAR):  # far away, endless, or no number
+        box = [min(max(value, -_FAR), _FAR) for value in box] if _finite(*box) else [0.0, 0.0, 0.0, 0.0]
+    return {"_cls": "Detection", "bounding_box": box}
 
 
 def _polygon(row: Mapping[str, Any], _field: Field, canvas: Canvas) -> Label:

@@ -56,34 +56,32 @@ def of_item(item: Mapping[str, Any], placed: Sequence[Placed], folder: Path, *, 
     path = item["path"]
     note = ""
     if path is not None and kind(path) == "image":
-        found = _image(item, Path(path), folder)
+        found = _image(item, path, folder)
         if found is not None:
             return found
         note = "its image cannot be read"
     return _card(item, placed, folder, note)
 
 
-def _image(item: Mapping[str, Any], path: Path, folder: Path) -> Picture | None:
-    width, height = item["width"], item["height"]
+def _image(item: Mapping[str, Any], path: str, folder: Path) -> Picture | None:
+    width, height, shown = item["width"], item["height"], path
     if not width or not height:
         try:
-            width, height = image_size(path)
+            width, height = image_size(Path(path))
         except (OSError, ValueError, SyntaxError):
             return None
-    shown: Path | None = path
-    if path.suffix.lower() in _NOT_SHOWN_BY_BROWSERS:
-        shown = _converted(path, folder)
-        if shown is None:
+    suffix = path[path.rfind(".") :].lower()
+    if suffix in _NOT_SHOWN_BY_BROWSERS:
+        made = _converted(Path(path), folder)
+        if made is None:
             return None
-    metadata = {
-        "_cls": "ImageMetadata",
-        "width": width,
-        "height": height,
-        "mime_type": _MIME.get(str(shown)[str(shown).rfind(".") :].lower()),
-    }
+        shown, suffix = str(made), ".png"
+    metadata = {"_cls": "ImageMetadata", "width": width, "height": height}
+    if suffix in _MIME:
+        metadata["mime_type"] = _MIME[suffix]
     if item["bytes"] is not None and shown is path:
         metadata["size_bytes"] = item["bytes"]
-    return Picture(str(shown), "image", {k: v for k, v in metadata.items() if v is not None}, Canvas(width, height))
+    return Picture(shown, "image", metadata, Canvas(width, height))
 
 
 def _converted(path: Path, folder: Path) -> Path | None:
