@@ -8,7 +8,7 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks import coco_import, ten_million
+from benchmarks import coco_import, contract, ten_million
 from benchmarks.timing import RUNS, Figure, once, paired
 
 HERE = Path(__file__).resolve().parent
@@ -53,10 +53,10 @@ def bccd() -> tuple[str, str, str, Figure, Figure | None, float | None] | None:
 
 def main() -> None:
     CACHE.mkdir(exist_ok=True)
-    chosen = sys.argv[1:] or ["start_up", "coco", "bccd", "ten"]
+    chosen = sys.argv[1:] or ["start_up", "coco", "bccd", "ten", "contract"]
     rows = []
     for name in chosen:
-        done = {"coco": coco, "ten": ten, "start_up": start_up, "bccd": bccd}[name]()
+        done = {"coco": coco, "ten": ten, "start_up": start_up, "bccd": bccd, "contract": lambda: contract.contract(CACHE)}[name]()
         if done:
             what, peer, target, mine, theirs, ratio = done
             other = f"{theirs.seconds:.2f} s, {theirs.megabytes:,.0f} MB" if theirs else "-"
