@@ -322,8 +322,15 @@ class Stage:
             relation = f"(SELECT item_id, {merged} FROM raw_item WHERE item_id IS NOT NULL GROUP BY item_id)"
         else:
             relation = "raw_item"
+        # Whoever found a medium, or missed one, has looked for it.
+        located = (
+            "coalesce(located, CASE WHEN i.item_id IN (SELECT item_id FROM media_file) THEN true "
+            "WHEN i.item_id IN (SELECT item_id FROM kept WHERE problem = 'missing_media') THEN false END) AS located"
+        )
         kept = ", ".join(
-            f'coalesce(i."{column}", f."{column}") AS "{column}"'
+            located
+            if column == "located"
+            else f'coalesce(i."{column}", f."{column}") AS "{column}"'
             if column in {"media", "sha256", "bytes", "width", "height", "duration"}
             else f'i."{column}"'
             for column in columns

@@ -177,9 +177,11 @@ def _add_annotations(stage: Stage, part: _Part) -> None:
         "v.id AS source_id, 'annotations[' || v.nth || ']: ' || v.detail AS detail FROM coco_parsed v "
         f"LEFT JOIN coco_item i ON i.file = {part.number} AND i.twin = 1 AND i.id = v.image_id WHERE v.detail <> '' ORDER BY v.nth",
     )
-    panoptic = con.execute("SELECT count(*) FROM coco_parsed WHERE panoptic").fetchone()
-    if panoptic and panoptic[0]:
-        stage.note(f"{scan.path.name}: {panoptic[0]:,} panoptic annotations were not read: their masks are PNG files")
+    panoptic = con.execute("SELECT count(*) FROM coco_parsed WHERE panoptic").fetchall()[0][0]
+    if panoptic:
+        unread = f"{panoptic:,} panoptic annotation{' was' if panoptic == 1 else 's were'} not read: their masks are PNG files"
+        stage.note(f"{scan.path.name}: {unread}")
+        stage.add("intake", pa.table({"problem": ["not_read"], "of": ["annotation"], "detail": [unread]}))
 
 
 def _stream(con: duckdb.DuckDBPyConnection, scan: jsonscan.Scan, name: str, statement: str) -> None:

@@ -17,7 +17,7 @@ from auditor.outputs.number import percent, plural
 from auditor.outputs.order import ordered, warned_sentence
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from auditor.api import Audit
     from auditor.gate import Decision
@@ -49,7 +49,7 @@ def summary(audit: Audit, width: int | None = None) -> str:
     """
     width = max(width or shutil.get_terminal_size((WIDTH, 24)).columns, NARROW)
     found = ordered(one for one in audit.verdict.decisions if one.findings or one.status == "incomplete")
-    lines = [*_headline(audit, width), *_coverage(audit.verdict.decisions, width), *_incomplete(found, width)]
+    lines = [*_headline(audit, width), *_coverage(audit.verdict.decisions, width), *_incomplete(audit, width)]
     lines += _warned(audit, width)
     lines += _found([one for one in found if one.findings], width)
     lines += _confused(audit, width)
@@ -96,9 +96,12 @@ def _coverage(decisions: Sequence[Decision], width: int) -> list[str]:
     return lines
 
 
-def _incomplete(found: Iterable[Decision], width: int) -> list[str]:
-    stuck = [one for one in found if one.status == "incomplete"][:4]
-    return [line for one in stuck for line in _said("incomplete", f"{one.check_id} {one.reason}", width, colour="yellow")]
+def _incomplete(audit: Audit, width: int) -> list[str]:
+    if audit.verdict.result != "incomplete":
+        return []
+    # The reasons of the checks that block come last, and stand among what was found.
+    last = len(audit.verdict.reasons) - sum(one.status == "failed" for one in audit.verdict.decisions)
+    return [line for reason in audit.verdict.reasons[:last][:4] for line in _said("incomplete", reason, width, colour="yellow")]
 
 
 def _warned(audit: Audit, width: int) -> list[str]:
