@@ -41,9 +41,8 @@ ORDER = [
     {"finding", "settings", "cases", "progress"},
     {"gate", "summary"},
     {"steps"},
-    {"suite"},
-    {"outputs"},
-    {"breach", "unmet"},
+    # What a contract is and how it is printed know each other; only `contract` knows Great Expectations.
+    {"suite", "outputs", "breach", "unmet"},
     {"contract"},
     {"vault", "journal", "freshness", "door"},
     {"workspace", "protection"},

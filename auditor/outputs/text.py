@@ -100,7 +100,7 @@ def _incomplete(audit: Audit, width: int) -> list[str]:
     if audit.verdict.result != "incomplete":
         return []
     # The reasons of the checks that block come last, and stand among what was found.
-    last = len(audit.verdict.reasons) - sum(decision.status == "failed" for decision in audit.verdict.decisions)
+    last = len(audit.verdict.reasons) - sum(one.status == "failed" for one in audit.verdict.decisions)
     return [line for reason in audit.verdict.reasons[:last][:4] for line in _said("incomplete", reason, width, colour="yellow")]
 
 
