@@ -64,7 +64,7 @@ def compare(table: pa.Table, family: tuple[str, ...], effect: str) -> dict[str, 
 
 
 def by_lot(group: list[np.ndarray], everyone: list[np.ndarray]) -> np.ndarray:
-    """P values of the groups' excess over the common ratio, were each group drawn by lot.
+    """Two-sided p values of the groups' excess over the common ratio, were each group drawn by lot.
 
     Args:
         group: sums over the clusters of the group, in the order of `MOMENTS`, each of shape (rows,).
