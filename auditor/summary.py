@@ -170,10 +170,11 @@ def gold_note(summary: Summary, session: Session, con: Connection) -> str:
     rows = con.execute("SELECT DISTINCT type FROM read_parquet([?]) WHERE source = 'gold' ORDER BY type", [file]).fetchall()
     kinds = [str(row[0]) for row in rows]
     if {"class", "value"}.isdisjoint(kinds):
-        why = f"they are of type {', '.join(kinds)}, and only labels and numbers are compared with gold so far"
+        why = f"of type {', '.join(kinds)}, and only labels and numbers are compared with gold so far"
     else:
         why = "no person answered their items in the same task"
-    return f"gold was not compared: {summary.gold:,} gold annotations were read; {why}"
+    read = "1 gold annotation was" if summary.gold == 1 else f"{summary.gold:,} gold annotations were"
+    return f"gold was not compared: {read} read; {why}"
 
 
 def _number(value: float | None) -> float | None:
