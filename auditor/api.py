@@ -211,8 +211,12 @@ def audit(
     return done
 
 
-def run(request: Request, progress: Callable[[str, int, int | None], None] = lambda _what, _done, _total: None) -> Audit:
-    """Run an audit as requested; see `audit`."""
+def run(
+    request: Request,
+    progress: Callable[[str, int, int | None], None] = lambda _what, _done, _total: None,
+    found: Callable[[policy.Opened, Path, Mapping[str, Check]], None] = lambda _opened, _findings, _checks: None,
+) -> Audit:
+    """Run an audit as requested; see `audit`. `found` is called while the opened tables are there, with findings.parquet."""
     if not request.sources:
         raise UsageError("nothing to audit", "name a file or a folder of labels")
     binder = checks_module.Binder(measure.columns())
@@ -256,6 +260,7 @@ def run(request: Request, progress: Callable[[str, int, int | None], None] = lam
             audience.redact(con, {one.id: one.header.title for one in checks})
             steps.write_findings(con, made / "findings.parquet")
             csv_output.write(con, made / "findings.csv")
+            found(opened, made / "findings.parquet", {one.id: one for one in checks})
             summary = summarise(session, con, lacks)
             notes = tuple(filter(None, (
                 *tables.notes, gold_note(summary, session, con), *opened.notes,
@@ -276,13 +281,11 @@ def run(request: Request, progress: Callable[[str, int, int | None], None] = lam
                 ),
             )
             progress("writing the report", 0, None)
-            names = tuple(source.path.name for source in request.sources)
             shown = html_output.Page(
-                verdict, summary, by_id, notes, session, con, audience, request.as_of, request.settings, names,
-                stable=opened.stable, naming=naming,
+                verdict, summary, by_id, notes, session, con, audience, request.as_of, request.settings,
+                tuple(source.path.name for source in request.sources), stable=opened.stable, naming=naming,
             )  # fmt: skip
-            page = html_output.render(shown)
-            write_text(made / "report.html", page)
+            write_text(made / "report.html", html_output.render(shown))
         finally:
             con.close()
         if request.audience != "internal":

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from auditor import content, contract, formats, pipeline, policy, suite, workspace
+from auditor import content, contract, formats, opening, policy, suite, workspace
 from auditor.engines import duckdb as engine
 from auditor.errors import UsageError
 from auditor.files import replacing
@@ -63,7 +63,7 @@ def run(
         if sources:
             files, hidden = _imported(sources, work, media, policy_file, key_file, progress)
         else:
-            at = stack.enter_context(pipeline.opened(workspace.find(), work, progress))
+            at = stack.enter_context(opening.opened(workspace.find(), work, progress))
             files, hidden = dict(at.session.tables.paths), at.session.hidden
         done = []
         for number, one in enumerate(suites):

@@ -171,18 +171,14 @@ class Session:
     def _absent(self, name: str, column: str) -> Lack:
         """Why no row has a column, told by the column of the canonical tables that feeds it where that is empty."""
         full = f"{name}.{column}"
-        concealed = self._concealed([full])
-        if concealed is not None:
-            return concealed
+        withheld = concealed(self.hidden, [full])
+        if withheld is not None:
+            return withheld
         spec = self.binder.known[name][column]
         table, _, fed_by = spec.needs.partition(".")
         if fed_by and fed_by not in self.tables.present[table]:
             return self._absent(table, fed_by)
         return Lack(spec.absent or f"no row has {full}", spec.supply)
-
-    def _concealed(self, columns: Sequence[str]) -> Lack | None:
-        """What is lacking where the policy hides columns; None where it hides nothing."""
-        return concealed(self.hidden, columns)
 
     def measure(self, name: str) -> Lack | None:
         """Compute a measure if that has not been done; says what it lacks, or None when its file is there."""
@@ -217,9 +213,9 @@ class Session:
             return found
         for group in getattr(module, "ANY_OF", ()):
             if not any(column in self.tables.present[table] for table, _, column in (name.partition(".") for name in group)):
-                concealed = self._concealed(group)
-                if concealed is not None:
-                    return concealed
+                withheld = concealed(self.hidden, group)
+                if withheld is not None:
+                    return withheld
                 supplies = [TABLES[table].columns[column].supply for table, _, column in (name.partition(".") for name in group)]
                 return Lack(f"no row has {' or '.join(group)}", " or ".join(dict.fromkeys(filter(None, supplies))))
         if getattr(module, "MEDIA", False) and self.tables.media is None:

@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
 from auditor import access, classify, grant, hpke, ledger, measure, policy, protect, seal, unseal
 from auditor.check import Binder
 from auditor.errors import AccessError, InputError, UsageError
-from auditor.run import Session
+from auditor.run import Session, concealed
 from tests.seal_world import CANARIES, GENDER, KEY, NOW, ROWS, world
 from tests.worlds import read, stage_tables
 
@@ -317,7 +317,13 @@ MOVES = {
     "no epoch": (lambda t: t.replace_schema_metadata({**t.schema.metadata, b"auditor.epochs": b"[]"}), "no epoch is noted"),
     "another id": (
         lambda t: t.set_column(0, "annotator_id", pa.array(["w9", "w2", "w3"])),
-        "row 0: the cell was altered, moved",
+        "its rows are not those of annotator.parquet",
+    ),
+    "a row less": (lambda t: t.slice(0, 2), "its rows are not those of annotator.parquet"),
+    "no rows": (lambda t: t.slice(0, 0), "has 0 rows, annotator.parquet has 3"),
+    "texts, not cells": (
+        lambda t: t.set_column(2, "attributes.gender", pa.array(["a", "b", "c"])).replace_schema_metadata(t.schema.metadata),
+        "holds no cells",
     ),
 }
 
@@ -340,6 +346,22 @@ def test_another_datasets_cells_do_not_open(room):
     )
     with pytest.raises(InputError, match="row 0: the cell was altered, moved"):
         room.open("ada", GENDER)
+
+
+def test_a_damaged_file_is_refused_and_never_read_differently(room):
+    """Every 13th byte of a file of cells, one bit each: the rows come back as they were, or not at all."""
+    file = room.root / "tables" / "d" / "annotator.sealed.parquet"
+    data, want, refused = file.read_bytes(), room.open("ada", GENDER), 0
+    opener = room.opener("ada")
+    for at in range(0, len(data), 13):
+        file.write_bytes(data[:at] + bytes([data[at] ^ (1 << at % 8)]) + data[at + 1 :])
+        try:
+            rows = unseal.open_field(opener, file.parent, "d", GENDER, "bias-audit", NOW).to_pylist()
+        except (InputError, UsageError):
+            refused += 1
+        else:
+            assert rows == want
+    assert refused > len(data) / 13 / 3
 
 
 def unprotected(room, who, purpose):
@@ -402,7 +424,7 @@ def test_a_check_that_needs_a_sealed_field_says_so(tmp_path):
     lack = asked.lack({"item": frozenset({"text"})}, frozenset())
     assert lack.reason == "needs item.text: sealed"
     # What a measure needs one of (group_rate: annotator.attributes or item.attributes) is said the same way.
-    assert asked._concealed(("annotator.attributes", "item.attributes")).reason == (
+    assert concealed(opened.hidden, ("annotator.attributes", "item.attributes")).reason == (
         "needs annotator.attributes.gender, annotator.attributes.race: sealed"
     )
     assert asked.lack({"annotator": frozenset({"vendor"})}, frozenset()).reason == "no row has annotator.vendor"

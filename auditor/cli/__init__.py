@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 import auditor
-from auditor.cli import audit, contract, inspect, seal, workspace
+from auditor.cli import audit, contract, inspect, seal, view, workspace
 from auditor.errors import AuditorError
 
 
@@ -63,9 +63,8 @@ def cli() -> None:
 
 for command in (
     audit.audit, workspace.init, workspace.import_, workspace.forget, workspace.measure, workspace.check, workspace.gate,
-    workspace.report, workspace.status, workspace.release, workspace.releases,
-    workspace.diff, inspect.checks, inspect.explain, inspect.tables,
-    seal.identity, seal.open_, seal.access, contract.contract,
+    workspace.report, workspace.status, workspace.release, workspace.releases, workspace.diff, view.view,
+    inspect.checks, inspect.explain, inspect.tables, seal.identity, seal.open_, seal.access, contract.contract,
 ):  # fmt: skip
     cli.add_command(command)
 

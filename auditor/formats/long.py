@@ -108,11 +108,17 @@ def make_plan(stage: Stage, table: Loaded, source: Source) -> Plan:
     require_answers(table, plan)
     told = []
     for why, routes in groupby(plan.guessed, key=lambda route: plan.guessed[route]):
-        pairs = ", ".join(f"{_written(route)} = {shown(table.columns[plan.routes[route]])}" for route in routes)
+        pairs = ", ".join(_pair(route, shown(table.columns[plan.routes[route]])) for route in routes)
         told.append(f"{pairs} ({why})" if why else pairs)
     if told:
         stage.note("guessed: " + ", ".join(told))
     return plan
+
+
+def _pair(route: tuple[str, str], column: str) -> str:
+    """A guess as it is told: a column of the canonical name needs no second one."""
+    written = _written(route)
+    return written if written == column else f"{written} = {column}"
 
 
 def _written(route: tuple[str, str]) -> str:

@@ -3,8 +3,8 @@
 from auditor.tables import Column
 
 MEANING = (
-    "pairs of upright boxes, of polygons, masks and keypoints too, of one item, frame, task, source and annotator "
-    "that overlap by half or more"
+    "pairs of upright boxes, of polygons, masks and keypoints too, of one item, frame, task, source and annotator that overlap by "
+    "half or more"
 )
 SOURCE = "intersection over union: Everingham et al., The Pascal Visual Object Classes Challenge, IJCV 88(2) 2010, section 4.2"
 KEY = ("item_id", "annotation_a", "annotation_b")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from auditor.outputs.escape import shorten, visible
+from auditor.outputs.number import percent, plural
 from auditor.outputs.order import ordered, warned_sentence
 
 if TYPE_CHECKING:
@@ -58,13 +59,13 @@ def summary(audit: Audit, width: int | None = None) -> str:
 
 def _headline(audit: Audit, width: int) -> list[str]:
     figures = audit.summary
-    parts = [_count(figures.items, "item"), _count(figures.annotations, "annotation")]
+    parts = [plural(figures.items, "item"), plural(figures.annotations, "annotation")]
     if figures.gold:
         parts.append(f"{figures.gold:,} gold")
     if figures.annotators:
-        parts.append(_count(figures.annotators, "annotator"))
+        parts.append(plural(figures.annotators, "annotator"))
     if figures.labelled_twice:
-        parts.append(f"{figures.labelled_twice:.0%} labelled twice")
+        parts.append(f"{percent(figures.labelled_twice)} labelled twice")
     if figures.agreement:
         first = figures.agreement[0]
         interval = f" [{first.low:.2f}, {first.high:.2f}]" if first.low is not None and first.high is not None else ""
@@ -91,7 +92,7 @@ def _coverage(decisions: Sequence[Decision], width: int) -> list[str]:
         lines += _said("", f"{number:>3}  {supply}", width, hang=5)
     if ranked[shown:]:
         rest = ranked[shown:]
-        lines.append(f"{'':<{_INDENT}}{sum(number for _, number in rest):>3}  more, for {_count(len(rest), 'other reason')}")
+        lines.append(f"{'':<{_INDENT}}{sum(number for _, number in rest):>3}  more, for {plural(len(rest), 'other reason')}")
     return lines
 
 
@@ -99,7 +100,7 @@ def _incomplete(audit: Audit, width: int) -> list[str]:
     if audit.verdict.result != "incomplete":
         return []
     # The reasons of the checks that block come last, and stand among what was found.
-    last = len(audit.verdict.reasons) - sum(decision.status == "failed" for decision in audit.verdict.decisions)
+    last = len(audit.verdict.reasons) - sum(one.status == "failed" for one in audit.verdict.decisions)
     return [line for reason in audit.verdict.reasons[:last][:4] for line in _said("incomplete", reason, width, colour="yellow")]
 
 
@@ -116,15 +117,16 @@ def _found(found: Sequence[Decision], width: int) -> list[str]:
     names = max(len(visible(one.check_id)) for one in shown)
     room = width - _INDENT - digits - len(" x ") - len("  ") - names
     said = {one.check_id: _titled(one) for one in shown}
-    fitting = min(max(map(len, said.values())), max(room, 20))
+    # Where a title would say nothing any more, the check's name says more.
+    fitting = min(max(map(len, said.values())), room) if room >= 20 else 0
     lines = []
     for one in shown:
         label = click.style(f"{one.severity:<{_INDENT}}", fg=COLOURS[one.severity])
-        title = shorten(said[one.check_id], fitting)
-        lines.append(f"{label}{one.findings:>{digits},} x {title:<{fitting}}  {visible(one.check_id)}")
+        title = f"{shorten(said[one.check_id], fitting):<{fitting}}  " if fitting else ""
+        lines.append(f"{label}{one.findings:>{digits},} x {title}{visible(one.check_id)}")
     if rest := found[MAX_CHECKS:]:
         findings = sum(one.findings for one in rest)
-        lines.append(f"{'':<{_INDENT}}and {_count(findings, 'finding')} of {_count(len(rest), 'more check')}")
+        lines.append(f"{'':<{_INDENT}}and {plural(findings, 'finding')} of {plural(len(rest), 'more check')}")
     return lines
 
 
@@ -140,13 +142,15 @@ def _confused(audit: Audit, width: int) -> list[str]:
     if figures.confusion and figures.confusion[0].ways > 1:
         top = figures.confusion[0]
         a, b = (shorten(visible(label), 24) for label in (top.label_a, top.label_b))
-        return _said("confused", f"{a} and {b}: {_count(top.pairs, 'pair')} of answers, {top.share:.0%} of all that differ", width)
+        return _said(
+            "confused", f"{a} and {b}: {plural(top.pairs, 'pair')} of answers, {percent(top.share)} of all that differ", width
+        )
     if figures.slips:
         slip = figures.slips[0]
         given, gold = (shorten(visible(label), 24) for label in (slip.given, slip.gold))
         return _said(
             "confused",
-            f"{given} where gold says {gold}: {_count(slip.votes, 'answer')}, {slip.share:.0%} of all that differ",
+            f"{given} where gold says {gold}: {plural(slip.votes, 'answer')}, {percent(slip.share)} of all that differ",
             width,
         )
     return []
@@ -165,7 +169,7 @@ def _notes(notes: Sequence[str], width: int, room: int) -> list[str]:
             room -= 0 if always else len(lines)
         else:
             left += 1
-    return told + ([f"{'':<{_INDENT}}and {_count(left, 'more note')} in the report"] if left else [])
+    return told + ([f"{'':<{_INDENT}}and {plural(left, 'more note')} in the report"] if left else [])
 
 
 def _next(audit: Audit, found: Sequence[Decision]) -> list[str]:
@@ -185,7 +189,3 @@ def _said(word: str, text: str, width: int, *, colour: str = "", bold: bool = Fa
         f"{click.style(first, fg=colour, bold=bold or None) if colour else first}{lines[0]}",
         *(f"{'':<{_INDENT}}{line}" for line in lines[1:]),
     ]
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
