@@ -114,6 +114,14 @@ class Contract:
         ]
 
 
+def exit_code(done: Sequence[Contract]) -> int:
+    """4 where an expectation failed with an error or none at all could be judged, else 1 where one of severity error is not met."""
+    rows = [row for one in done for row in one.rows.values()]
+    if any(row.outcome == "failed" for row in rows) or all(row.outcome == "skipped" for row in rows):
+        return 4
+    return max(one.exit_code % 4 for one in done)
+
+
 @dataclass(frozen=True)
 class Known:
     """The tables that there are.

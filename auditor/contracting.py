@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from auditor import content, contract, formats, pipeline, policy, suite, workspace
+from auditor import content, contract, formats, opening, policy, suite, workspace
 from auditor.engines import duckdb as engine
 from auditor.errors import UsageError
 from auditor.files import replacing
@@ -63,7 +63,7 @@ def run(
         if sources:
             files, hidden = _imported(sources, work, media, policy_file, key_file, progress)
         else:
-            at = stack.enter_context(pipeline.opened(workspace.find(), work, progress))
+            at = stack.enter_context(opening.opened(workspace.find(), work, progress))
             files, hidden = dict(at.session.tables.paths), at.session.hidden
         done = []
         for number, one in enumerate(suites):
@@ -75,14 +75,6 @@ def run(
         if data_docs and (work / "docs").is_dir():
             shutil.copytree(work / "docs", data_docs, dirs_exist_ok=True)
     return done
-
-
-def exit_code(done: Sequence[Contract]) -> int:
-    """4 where an expectation failed with an error or none at all could be judged, else 1 where one of severity error is not met."""
-    rows = [row for one in done for row in one.rows.values()]
-    if any(row.outcome == "failed" for row in rows) or all(row.outcome == "skipped" for row in rows):
-        return 4
-    return max(one.exit_code % 4 for one in done)
 
 
 def _imported(

@@ -53,6 +53,7 @@ class Imported:
 def default_name(source: Path) -> str:
     """A source's name where none is given: that of its file, without what cannot be in a name.
 
+    >>> from pathlib import Path
     >>> default_name(Path("data/batch 1.csv"))
     'batch-1'
     """

@@ -213,9 +213,9 @@ class Session:
             return found
         for group in getattr(module, "ANY_OF", ()):
             if not any(column in self.tables.present[table] for table, _, column in (name.partition(".") for name in group)):
-                found = concealed(self.hidden, group)
-                if found is not None:
-                    return found
+                withheld = concealed(self.hidden, group)
+                if withheld is not None:
+                    return withheld
                 supplies = [TABLES[table].columns[column].supply for table, _, column in (name.partition(".") for name in group)]
                 return Lack(f"no row has {' or '.join(group)}", " or ".join(dict.fromkeys(filter(None, supplies))))
         if getattr(module, "MEDIA", False) and self.tables.media is None:

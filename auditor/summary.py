@@ -99,7 +99,8 @@ def summarise(session: Session, con: Connection, lacks: Mapping[str, Lack | None
     agreement = rows(
         "agreement",
         "SELECT task, metric, value, low, high, items FROM read_parquet([?]) "
-        "WHERE metric LIKE 'alpha_%' AND value IS NOT NULL "
+        # A coefficient of so few items that it has no interval is no headline.
+        "WHERE metric LIKE 'alpha_%' AND low IS NOT NULL "
         "ORDER BY items DESC, task, metric <> 'alpha_ordinal', metric <> 'alpha_nominal', metric",
     )
     confusion = rows(
@@ -169,10 +170,11 @@ def gold_note(summary: Summary, session: Session, con: Connection) -> str:
     rows = con.execute("SELECT DISTINCT type FROM read_parquet([?]) WHERE source = 'gold' ORDER BY type", [file]).fetchall()
     kinds = [str(row[0]) for row in rows]
     if {"class", "value"}.isdisjoint(kinds):
-        why = f"they are of type {', '.join(kinds)}, and only labels and numbers are compared with gold so far"
+        why = f"of type {', '.join(kinds)}, and only labels and numbers are compared with gold so far"
     else:
         why = "no person answered their items in the same task"
-    return f"gold was not compared: {summary.gold:,} gold annotations were read; {why}"
+    read = "1 gold annotation was" if summary.gold == 1 else f"{summary.gold:,} gold annotations were"
+    return f"gold was not compared: {read} read; {why}"
 
 
 def _number(value: float | None) -> float | None:

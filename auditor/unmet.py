@@ -148,6 +148,11 @@ def _text(value: Any) -> str | None:
     return value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)
 
 
+def as_checks(found: Suite) -> dict[str, Check]:
+    """A suite's expectations in the shape of checks, by id: for a report of findings that were made before."""
+    return {one.check_id: _check(found, one, ("expectation",), ()) for one in found.expectations}
+
+
 def _check(found: Suite, one: Expectation, key: Sequence[str], columns: tuple[str, ...]) -> Check:
     """An expectation in the shape of a check."""
     units: dict[str, Literal["item", "annotation", "annotator", "dataset"]] = {

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.skips import unlisted
+
 # A loaded machine is no finding.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
-
-from tests.skips import unlisted
 
 ROOT = Path(__file__).resolve().parent.parent
 _SKIPPED = pytest.StashKey[list[tuple[str, str]]]()

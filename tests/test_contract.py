@@ -102,7 +102,6 @@ def message(call):
         ('{"expectations": [{"type": "expect_column_to_exist", "table": "item", "severity": "dire"}]}', "cannot be 'dire'"),
         ('{"expectations": [{"type": "expect_column_values_to_be_uniqe", "table": "item"}]}', "did you mean expect_column_values_to_be_unique?"),
         ('{"expectations": [{"type": "expect_column_values_to_be_unique", "table": "item", "kwargs": {"colum": "x"}}]}', "it takes"),
-        ('{"expectations": [{"type": "expect_query_results_to_match_comparison", "table": "item"}]}', "is not supported"),
         ('{"expectations": [{"type": "unexpected_rows_expectation", "table": "item"}]}', "has no unexpected_rows_query"),
         ("[" * 100_000, "suite.json"),
         ('{"name": NaN, "expectations": []}', "NaN is not JSON"),
@@ -250,6 +249,20 @@ def test_three_outcomes_never_mixed(tmp_path, files):
     assert rows[4].reason == rows[5].reason == "needs annotator.email, which the policy does not show"
     assert rows[4].supply == "allow it"
     assert done.findings.num_rows == 0
+    assert done.exit_code == 4
+
+
+def test_what_is_not_supported_fails_alone(tmp_path, files):
+    comparison = one(
+        "expect_query_results_to_match_comparison",
+        base_query="SELECT * FROM read_text('/etc/passwd')",
+        comparison_data_source_name="tables",
+        comparison_query="COPY annotation TO '/tmp/out'",
+    )
+    rising = one("expect_column_values_to_be_increasing", column="confidence")
+    done = asked(tmp_path, files, comparison, rising, one("expect_column_to_exist", column="label"))
+    assert [(row.outcome, row.success) for row in done.rows.values()] == [("failed", None), ("failed", None), ("found", True)]
+    assert all(row.reason.startswith("not supported: ") for row in list(done.rows.values())[:2])
     assert done.exit_code == 4
 
 

@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
 from auditor import access, classify, grant, hpke, ledger, measure, policy, protect, seal, unseal
 from auditor.check import Binder
 from auditor.errors import AccessError, InputError, UsageError
-from auditor.run import Session
+from auditor.run import Session, concealed
 from tests.seal_world import CANARIES, GENDER, KEY, NOW, ROWS, world
 from tests.worlds import read, stage_tables
 
@@ -424,7 +424,7 @@ def test_a_check_that_needs_a_sealed_field_says_so(tmp_path):
     lack = asked.lack({"item": frozenset({"text"})}, frozenset())
     assert lack.reason == "needs item.text: sealed"
     # What a measure needs one of (group_rate: annotator.attributes or item.attributes) is said the same way.
-    assert asked._concealed(("annotator.attributes", "item.attributes")).reason == (
+    assert concealed(opened.hidden, ("annotator.attributes", "item.attributes")).reason == (
         "needs annotator.attributes.gender, annotator.attributes.race: sealed"
     )
     assert asked.lack({"annotator": frozenset({"vendor"})}, frozenset()).reason == "no row has annotator.vendor"

@@ -42,7 +42,7 @@ def run(ctx: click.Context, /, suite: str, sources: tuple[Path, ...], as_json: b
     Exit codes: 0 all are met, 1 one of severity error is not, 3 could not run,
                 4 incomplete (one failed with an error, or none could be judged).
     """  # noqa: D301  # \b is Click's sign for a paragraph whose lines stay as they are
-    from auditor import contracting, progress
+    from auditor import breach, contracting, progress
     from auditor.cli.options import given_sources
     from auditor.outputs import contract as output
 
@@ -53,7 +53,7 @@ def run(ctx: click.Context, /, suite: str, sources: tuple[Path, ...], as_json: b
             findings=options["findings"], data_docs=options["data_docs"], progress=show,
         )  # fmt: skip
     click.echo(output.as_json(done) if as_json else output.as_text(done))
-    ctx.exit(contracting.exit_code(done))
+    ctx.exit(breach.exit_code(done))
 
 
 @contract.command("list")

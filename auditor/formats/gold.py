@@ -109,7 +109,8 @@ def _plan(stage: Stage, table: Loaded, items: str, item_column: str, label_colum
     if instead and LABEL in plan.routes and instead not in plan.routes:
         plan.routes[instead] = plan.routes.pop(LABEL)
     require_answers(table, plan)
-    told = ", ".join(f"{route[1]} = {shown(table.columns[index])}" for route, index in plan.routes.items())
+    names = {route[1]: shown(table.columns[index]) for route, index in plan.routes.items()}
+    told = ", ".join(name if name == column else f"{name} = {column}" for name, column in names.items())
     stage.note(f"guessed for {table.path.name}: {told}")
     return plan
 

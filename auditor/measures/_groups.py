@@ -28,8 +28,8 @@ def compare(table: pa.Table, family: tuple[str, ...], effect: str) -> dict[str, 
     """Compare each group with the rest of its attribute.
 
     Two tests have to agree, for each is wrong where the other is right: Welch's, with a variance for the group and one for the
-    rest, is far too sure where few clusters hold all hits of a rare label (among 262 people and 160 tests it raised a false alarm in
-    4 of 10 random groupings); the groups drawn by lot take one variance for all, which is too small for a group of unlike sizes.
+    rest, is far too sure where few clusters hold all hits of a rare label (among 262 people and 160 tests it raised a false alarm
+    in 4 of 10 random groupings); the groups drawn by lot take one variance for all, which is too small for a group of unlike sizes.
 
     Args:
         table: sums over the clusters of the group (`MOMENTS`) and of all clusters with the attribute (the same, with `all_`).
@@ -64,7 +64,7 @@ def compare(table: pa.Table, family: tuple[str, ...], effect: str) -> dict[str, 
 
 
 def by_lot(group: list[np.ndarray], everyone: list[np.ndarray]) -> np.ndarray:
-    """P values of the groups' excess over the common ratio, were each group drawn by lot.
+    """Two-sided p values of the groups' excess over the common ratio, were each group drawn by lot.
 
     Args:
         group: sums over the clusters of the group, in the order of `MOMENTS`, each of shape (rows,).

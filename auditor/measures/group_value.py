@@ -41,13 +41,14 @@ COLUMNS = {
     "p": Column("DOUBLE", "two-sided p value, the larger of Welch's and of the group drawn by lot", "0..1"),
     "q": Column("DOUBLE", "corrected over the groups of the task and kind of attribute", "0..1"),
 }
-# Sums of decimals are the same in any order; sums of doubles are taken in a fixed one.
+# Sums of decimals are the same in any order; sums of doubles are taken in a fixed one. A number beyond 1e15 fits none (value_range
+# names it).
 _QUERY = """
 WITH described AS ({described}), attribute AS MATERIALIZED ({attributes}), answer AS (
   SELECT v.task, {cluster} AS cluster, c.value FROM vote AS v
   JOIN vote_task AS t ON t.task_code = v.task AND t.numeric
   JOIN vote_code AS c ON c.kind = 'label' AND c.code = v.label AND c.value IS NOT NULL
-  WHERE first AND NOT v.several AND {cluster} IN (SELECT cluster FROM attribute)
+  WHERE first AND NOT v.several AND {cluster} IN (SELECT cluster FROM attribute) AND abs(c.value) < 1e15
 ), clustered AS (
   SELECT task, cluster, count(*) AS n, sum(CAST(value AS DECIMAL(28, 6))) AS x FROM answer GROUP BY ALL
 ), cell AS (

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from auditor import suite
-from auditor.contracting import exit_code
+from auditor.breach import exit_code
 from auditor.outputs.escape import shorten, visible
 from auditor.outputs.text import COLOURS
 

@@ -100,7 +100,7 @@ def _incomplete(audit: Audit, width: int) -> list[str]:
     if audit.verdict.result != "incomplete":
         return []
     # The reasons of the checks that block come last, and stand among what was found.
-    last = len(audit.verdict.reasons) - sum(decision.status == "failed" for decision in audit.verdict.decisions)
+    last = len(audit.verdict.reasons) - sum(one.status == "failed" for one in audit.verdict.decisions)
     return [line for reason in audit.verdict.reasons[:last][:4] for line in _said("incomplete", reason, width, colour="yellow")]
 
 
@@ -117,12 +117,13 @@ def _found(found: Sequence[Decision], width: int) -> list[str]:
     names = max(len(visible(one.check_id)) for one in shown)
     room = width - _INDENT - digits - len(" x ") - len("  ") - names
     said = {one.check_id: _titled(one) for one in shown}
-    fitting = min(max(map(len, said.values())), max(room, 20))
+    # Where a title would say nothing any more, the check's name says more.
+    fitting = min(max(map(len, said.values())), room) if room >= 20 else 0
     lines = []
     for one in shown:
         label = click.style(f"{one.severity:<{_INDENT}}", fg=COLOURS[one.severity])
-        title = shorten(said[one.check_id], fitting)
-        lines.append(f"{label}{one.findings:>{digits},} x {title:<{fitting}}  {visible(one.check_id)}")
+        title = f"{shorten(said[one.check_id], fitting):<{fitting}}  " if fitting else ""
+        lines.append(f"{label}{one.findings:>{digits},} x {title}{visible(one.check_id)}")
     if rest := found[MAX_CHECKS:]:
         findings = sum(one.findings for one in rest)
         lines.append(f"{'':<{_INDENT}}and {plural(findings, 'finding')} of {plural(len(rest), 'more check')}")

@@ -49,12 +49,12 @@ def of_workspace(
     Raises:
         AuditorError: the checks have not been asked yet.
     """
-    from auditor import pipeline
+    from auditor import opening
 
     findings = space.findings / "findings.parquet"
     if not findings.is_file():
         raise AuditorError("this workspace has no findings yet", "dvc repro, or auditor check")
-    with tempfile.TemporaryDirectory(prefix="auditor-") as work, pipeline.opened(space, Path(work), progress) as at:
+    with tempfile.TemporaryDirectory(prefix="auditor-") as work, opening.opened(space, Path(work), progress) as at:
         media = _media(at.session.tables.media, at.session.hidden)
         titles = {one.id: one.header.title for one in at.checks}
         return shown.build(name, Material(at.session.tables.paths, media, findings, titles)), at.notes
