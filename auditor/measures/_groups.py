@@ -28,8 +28,8 @@ def compare(table: pa.Table, family: tuple[str, ...], effect: str) -> dict[str, 
     """Compare each group with the rest of its attribute.
 
     Two tests have to agree, for each is wrong where the other is right. Welch's, with one variance for the group and one for the
-    rest, is far too sure where few clusters hold all hits of a rare label: among 262 people and 160 tests it raised a false alarm in 4 of
-    10 random groupings. The group drawn by lot takes one variance for all, which is too small for a group of larger clusters.
+    rest, is far too sure where few clusters hold all hits of a rare label: among 262 people and 160 tests it raised a false alarm
+    in 4 of 10 random groupings. The group drawn by lot takes one variance for all, which is too small for large clusters.
 
     Args:
         table: sums over the clusters of the group (`MOMENTS`) and of all clusters with the attribute (the same, with `all_`).
