@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 # An attribute with more values than this is a name or a number, not a grouping.
 MAX_VALUES = 50
+ALONE = "no two groups have two clusters each, so none can be compared"
 MOMENTS = ("m", "n", "x", "nn", "xn", "xx", "nnn", "xnn", "xxn", "xxx")
 # Attributes in a person's or an item's map, as rows (cluster, key, value) of `attribute`.
 ATTRIBUTES = f"""
