@@ -319,6 +319,12 @@ def test_a_dataset_of_somebody_else_is_left_alone(shown, tmp_path):
     shown._fo.delete_dataset("theirs")
 
 
+@pytest.mark.parametrize(("name", "said"), [("###", "takes no dataset named"), ("Pictures", "are one to FiftyOne")])
+def test_a_name_that_fiftyone_cannot_take(shown, built, name, said, tmp_path):
+    with pytest.raises(UsageError, match=said):
+        shown.build(name, world.crowd(tmp_path))
+
+
 def test_an_export_is_a_dataset_for_fiftyone(shown, built, tmp_path):
     assert shown.export("pictures", tmp_path / "out") == 4
     read = shown._fo.Dataset.from_dir(dataset_dir=str(tmp_path / "out"), dataset_type=shown._fo.types.FiftyOneDataset, name="read")
@@ -383,17 +389,28 @@ def test_bccd(shown, shared_data, tmp_path):
     assert not (tmp_path / "unused").exists()
 
 
-@pytest.mark.parametrize("folder", ["label_studio"])
-def test_format_fixtures_can_be_shown(shown, shared_data, folder, tmp_path):
-    from auditor.api import Request
-    from auditor.stage import Source
-    from auditor.views import sources
+@pytest.mark.parametrize(
+    "pattern", ["label_studio/data*.json", "coco_dataset/coco_instances", "coco_dataset/coco_person_keypoints"]
+)
+def test_format_fixtures_can_be_shown(shown, shared_data, pattern, tmp_path):
+    """Files of real tools, as they are read: every annotation that has a kind is a label."""
+    import duckdb
 
-    for path in sorted((shared_data / "format-fixtures" / folder).glob("data*.json")):
-        made, _ = sources.of_request(
-            shown, path.stem, Request((Source(path),), tmp_path / "unused", only=("consistency/empty_label",)), lambda *_: None
-        )
-        assert made.samples > 0
+    from auditor import formats
+    from auditor.stage import Source, Stage
+    from auditor.views import fields
+
+    for number, path in enumerate(sorted((shared_data / "format-fixtures").glob(pattern))):
+        stage = Stage(duckdb.connect(), tmp_path / str(number))
+        formats.read(Source(path), stage)
+        (tmp_path / str(number)).mkdir()
+        tables = stage.finish(tmp_path / str(number))
+        made = shown.build(f"fixture {number}", views.Material(tables.paths, tables.media, None, {}))
+        assert made.samples >= tables.rows["item"]
+        query = f"SELECT count(*) FROM read_parquet([$file]) WHERE {fields.KIND} IS NOT NULL"
+        expected = stage.con.execute(query, {"file": str(tables.paths["annotation"]), "video": False}).fetchall()[0][0]
+        shown_labels = shown.dataset(f"fixture {number}")
+        assert sum(shown_labels.count(f"{one}.annotation_id") for one in dataset._label_paths(shown_labels)) == expected
 
 
 def test_two_folders_one_after_the_other(shown):
@@ -632,13 +649,3 @@ def test_a_workspace_is_shown(shown, tmp_path, monkeypatch):
     made, _ = sources.of_workspace(shown, "space", space, lambda *_: None)
     assert made.samples == 12
     assert len(shown.dataset("space").get_field_schema(embedded_doc_type=shown._fo.Classification)) == 3  # one a person
-
-
-def test_tag_counts_and_notes_are_said(tmp_path, no_uri):
-    votes = worlds.votes_csv(tmp_path / "votes.csv")
-    done = subprocess.run(
-        [sys.executable, "-m", "auditor", "view", str(votes), "--folder", str(tmp_path / "views"), "--pull", "--tags", str(tmp_path / "t.csv")],
-        check=True, capture_output=True, text=True, cwd=tmp_path,
-    )  # fmt: skip
-    assert "12 items" in done.stderr
-    assert (tmp_path / "t.csv").read_text() == "item_id,annotation_id,tag\n"

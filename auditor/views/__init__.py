@@ -75,6 +75,7 @@ class Views:
 
         Raises:
             AuditorError: the name belongs to a dataset that is not ours.
+            UsageError: FiftyOne takes no such name.
         """
         from auditor.engines import duckdb as engine
         from auditor.views import dataset, samples
@@ -184,7 +185,7 @@ def opened(
     from auditor.views import mongod as database
 
     with database.running(folder, mongod, share=share) as uri:
-        shown = Views(folder.resolve(), uri, progress)
+        shown = Views(database.prepared(folder), uri, progress)
         try:
             yield shown
         finally:

@@ -41,9 +41,6 @@ def environment(uri: str, folder: Path) -> dict[str, str]:
         "FIFTYONE_DO_NOT_TRACK": "1",
         "FIFTYONE_LOGGING_LEVEL": "ERROR",
         "FIFTYONE_SHOW_PROGRESS_BARS": "0",
-        # FiftyOne writes a tracker's id into the home, tracking or not; matplotlib, which it imports, makes a folder there.
-        "HOME": str(home),
-        "MPLCONFIGDIR": str(home / "matplotlib"),
         # It watches for changes, which only a replica set tells.
         "FIFTYONE_EXECUTION_STORE_NOTIFICATION_SERVICE_DISABLED": "true",
         **{f"FIFTYONE_{name}": str(home / name.lower()) for name in _FOLDERS},
@@ -62,8 +59,12 @@ def load(uri: str, folder: Path) -> Any:
     known = sys.modules.get("fiftyone")
     if known is not None:
         return _again(known, uri)
+    home = folder.resolve() / "fiftyone"
+    # While it is imported, for it looks once: FiftyOne writes a tracker's id into the home, tracking or not; matplotlib, which it
+    # imports, makes a folder there.
+    homes = {"HOME": str(home), "MPLCONFIGDIR": str(home / "matplotlib")}
     try:
-        with _environment(environment(uri, folder)), warnings.catch_warnings():
+        with _environment(environment(uri, folder) | homes), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of the libraries that it imports; they are its own concern
             import fiftyone as fo
     except ModuleNotFoundError as error:

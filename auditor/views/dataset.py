@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from auditor.errors import AuditorError
+from auditor.errors import AuditorError, UsageError
 from auditor.views import insert
 from auditor.views.fields import LISTS, ONE
 from auditor.views.labels import CARRIED
@@ -54,8 +54,10 @@ def build(fo: Any, name: str, planned: Plan, samples: Iterable[Sample], titles: 
 
     Raises:
         AuditorError: there is a dataset of that name that is not ours.
+        UsageError: FiftyOne takes no such name.
     """
     existing(fo, name)
+    _verify_name(fo, name)
     for left in (other for other in fo.list_datasets() if other.startswith(name + BEING_MADE)):
         fo.delete_dataset(left)
     dataset = fo.Dataset(f"{name}{BEING_MADE}{os.getpid()})", persistent=True)
@@ -84,6 +86,17 @@ def existing(fo: Any, name: str) -> Any | None:
     if MARK not in dataset.info:
         raise AuditorError(f"the database has a dataset {name!r} that is not auditor's", "give --name another name")
     return dataset
+
+
+def _verify_name(fo: Any, name: str) -> None:
+    """Raise where FiftyOne cannot give a dataset this name: it makes an address of it, and no two may be equal."""
+    try:
+        slug = fo.core.utils.to_slug(name)
+    except ValueError as error:
+        raise UsageError(f"FiftyOne takes no dataset named {name!r}", "give --name one with letters or digits") from error
+    for other in fo.list_datasets():
+        if other != name and fo.core.utils.to_slug(other) == slug:
+            raise UsageError(f"the names {name!r} and {other!r} are one to FiftyOne", "give --name another name")
 
 
 def tags(dataset: Any) -> list[Tag]:

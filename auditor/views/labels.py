@@ -134,7 +134,7 @@ def _box(row: Mapping[str, Any], _field: Field, canvas: Canvas) -> Label:
     if None in {y, w, h} or not canvas.width or not canvas.height:
         return {"_cls": "Detection", "bounding_box": [0.0, 0.0, 0.0, 0.0]}
     box = [x / canvas.width, y / canvas.height, w / canvas.width, h / canvas.height]
-    if not (min(box) > -_FAR and max(box) < _FAR):  # far away, endless, or no number
+    if not (math.isfinite(sum(box)) and min(box) > -_FAR and max(box) < _FAR):  # far away, endless, or no number
         box = [min(max(value, -_FAR), _FAR) for value in box] if _finite(*box) else [0.0, 0.0, 0.0, 0.0]
     return {"_cls": "Detection", "bounding_box": box}
 

@@ -101,6 +101,16 @@ def find(configured: Path | None = None) -> Path:
     )
 
 
+def prepared(folder: Path) -> Path:
+    """The folder, absolute, there, for its owner only and not for git."""
+    folder = folder.resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)
+    if not (folder / ".gitignore").exists():
+        write_text(folder / ".gitignore", "# what FiftyOne shows, in clear: for this machine only\n*\n")
+    return folder
+
+
 @contextlib.contextmanager
 def running(folder: Path, configured: Path | None = None, *, share: bool = False) -> Iterator[str]:
     """A database for as long as the block lasts; gives its URI.
@@ -117,11 +127,7 @@ def running(folder: Path, configured: Path | None = None, *, share: bool = False
     if given:
         yield given
         return
-    folder = folder.resolve()
-    folder.mkdir(parents=True, exist_ok=True)
-    folder.chmod(0o700)
-    if not (folder / ".gitignore").exists():
-        write_text(folder / ".gitignore", "# what FiftyOne shows, in clear: for this machine only\n*\n")
+    folder = prepared(folder)
     state = folder / "mongod.json"
     with (folder / "lock").open("a") as lock:
         try:

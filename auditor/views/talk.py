@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -113,12 +116,18 @@ def _serve(shown: Views, name: str, port: int | None, *, open_browser: bool) -> 
     def ready(url: str) -> None:
         click.echo(url)
         click.echo("Ctrl-C closes it", err=True)
-        if open_browser:
+        if open_browser and _has_screen():
             import webbrowser
 
-            webbrowser.open(url, new=2)
+            # Beside the server, which would wait for a browser that does not come back at once.
+            threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
 
     shown.serve(name, port, ready)
     given = len(shown.tags(name))
     if given:
         click.echo(f"people gave {given:,} tags: `auditor view --pull` writes them to a file", err=True)
+
+
+def _has_screen() -> bool:
+    """Whether a browser has somewhere to open: else Python would start one in the terminal."""
+    return sys.platform == "darwin" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
