@@ -8,7 +8,6 @@ leaves what was there before.
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 import json
 import shutil
@@ -20,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from auditor import check as checks_module
-from auditor import content, finding, formats, gate, measure, policy, provenance, steps
+from auditor import content, finding, formats, gate, measure, outfolder, policy, provenance, steps
 from auditor import settings as settings_module
 from auditor.audience import Audience, AudienceName
 from auditor.engines import duckdb as engine
@@ -225,10 +224,9 @@ def run(
     rules = policy.load(content.folder("policies") / "fields.toml", *([request.policy] if request.policy else []))
     key, stable = policy.read_key(request.key_file)
     baseline = steps.read_baseline(request.settings)
-    request.out.parent.mkdir(parents=True, exist_ok=True)
-    # Beside `out`, so that finished files are renamed into place; 0700, since clear tables pass through it.
-    work = Path(tempfile.mkdtemp(prefix=".auditor-", dir=request.out.resolve().parent))
-    try:
+    reads = _reads(request)
+    # Beside `out`, so that finished files are renamed into place; private, since clear tables pass through it.
+    with outfolder.working(request.out, reads) as work:
         started = time.perf_counter()
         tables, inputs = _import(request, work, progress)
         imported = time.perf_counter()
@@ -291,9 +289,7 @@ def run(
         if request.audience != "internal":
             shutil.rmtree(made / "measures", ignore_errors=True)
         write_text(made / "timings.json", _timings(started, imported, session, results))
-        _move(made, request.out)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+        outfolder.deliver(made, request.out, reads)
     return Audit(request.out, verdict, summary, by_id, notes)
 
 
@@ -321,10 +317,8 @@ def _import(request: Request, work: Path, progress: Callable[[str, int, int | No
         con.close()
 
 
-def _move(made: Path, out: Path) -> None:
-    out.mkdir(parents=True, exist_ok=True)
-    with contextlib.suppress(FileNotFoundError):
-        shutil.rmtree(out / "measures")
-    for path in sorted(made.iterdir(), key=lambda path: path.name == "verdict.json"):
-        # The verdict goes last: where it is new, everything that it speaks of is there.
-        path.replace(out / path.name)
+def _reads(request: Request) -> list[Path]:
+    """The files and folders that the audit reads."""
+    beside = [path for source in request.sources for path in (source.gold, source.predictions, source.classes, source.media)]
+    beside += [request.media, request.checks, request.policy, request.key_file]
+    return [*(source.path for source in request.sources), *(path for path in beside if path is not None)]

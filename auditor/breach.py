@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 # Columns of a finding that are filled from a table's columns of the same name.
 _NAMED = ("item_id", "annotation_id", "annotator_id", "label")
+MAX_OBSERVED = 100  # values of an observed list that are kept
 # Asked of a table as a whole: an empty one can be judged.
 _OF_EMPTY = re.compile(r"expect_table_|expect_column_to_exist$|expect_column_type_to_be$")
 
@@ -255,12 +256,39 @@ def judge(result: Mapping[str, Any], *, success: bool) -> Row:
     percent = result.get("unexpected_percent")
     return Row(
         success=success,
-        observed=plain(result.get("observed_value")),
+        observed=_some(plain(result.get("observed_value"))),
         elements=_count(result.get("element_count")),
         unexpected=_count(result.get("unexpected_count")),
         percent=None if percent is None else float(percent),
         rows=tuple(result.get("partial_unexpected_index_list") or ()),
     )
+
+
+def counted(row: Row) -> str:
+    """How many do not meet it, in words; "" where nothing was counted.
+
+    >>> counted(Row(unexpected=3, elements=1200, percent=0.25)), counted(Row(unexpected=1))
+    ('3 of 1,200 rows (0.25%)', '1 value')
+    """
+    if row.unexpected is None:
+        return ""
+    if row.elements is None:
+        return f"{row.unexpected:,} value{'' if row.unexpected == 1 else 's'}"
+    share = f" ({row.percent:.3g}%)" if row.percent is not None else ""
+    return f"{row.unexpected:,} of {row.elements:,} rows{share}"
+
+
+def _some(value: Any) -> Any:
+    """At most so many of a list's values: the distinct values of a column may be all its rows.
+
+    >>> _some(list(range(102)))[-2:]
+    [99, '… 2 more']
+    """
+    if isinstance(value, dict):
+        return {key: _some(one) for key, one in value.items()}
+    if isinstance(value, list) and len(value) > MAX_OBSERVED:
+        return [*value[:MAX_OBSERVED], f"… {len(value) - MAX_OBSERVED:,} more"]
+    return value
 
 
 def _count(value: Any) -> int | None:

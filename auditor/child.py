@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 MEMORY_BYTES = 4 << 30
 CPU_SECONDS = 600
 OUTPUT_BYTES = 1 << 30
+# `-m` would put the working folder, which may be the audited one, before the standard library: a `resource.py` in it would be
+# run. `-I` leaves out that folder, PYTHONPATH and the user's own packages; what the child needs is named to it, and comes last.
+_START = "import json, sys; sys.path += json.loads(sys.argv[1]); from auditor.child import main; main()"
 
 
 @contextlib.contextmanager
@@ -46,8 +49,8 @@ def rows(
     job = {
         "sql": sql,
         "params": dict(params),
-        "files": {name: str(path) for name, path in files.items()},
-        "work": str(work),
+        "files": {name: str(path.absolute()) for name, path in files.items()},
+        "work": str(work.absolute()),
         "cpu_seconds": cpu_seconds,
         "memory_bytes": memory_bytes,
     }
@@ -55,10 +58,11 @@ def rows(
     with tempfile.NamedTemporaryFile(dir=work, suffix=".arrow") as output:
         job["output"] = output.name
         # The environment is not handed down: a check has no business with it, and neither has its process.
-        environment = {name: os.environ[name] for name in ("PATH", "LANG", "PYTHONPATH", "VIRTUAL_ENV") if name in os.environ}
+        environment = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
         try:
-            done = subprocess.run(  # our own interpreter and module, no shell
-                [sys.executable, "-m", "auditor.child"],
+            done = subprocess.run(  # noqa: S603  # our own interpreter and module, no shell
+                [sys.executable, "-I", "-c", _START, json.dumps(_packages())],
+                cwd=work,
                 input=json.dumps(job).encode(),
                 capture_output=True,
                 check=False,
@@ -73,6 +77,14 @@ def rows(
             raise AuditorError(reason, "see the bounds in auditor/child.py")
         with pa.OSFile(output.name) as stream, pa.ipc.open_stream(stream) as reader:
             yield reader
+
+
+def _packages() -> list[str]:
+    """The folders that hold this package (installed or a checkout) and those it needs."""
+    import duckdb
+    import pyarrow as pa
+
+    return list(dict.fromkeys(str(Path(file).resolve().parents[1]) for file in (__file__, duckdb.__file__, pa.__file__) if file))
 
 
 def main() -> None:
@@ -100,7 +112,3 @@ def main() -> None:
     except (duckdb.Error, pa.ArrowException, MemoryError, OSError) as error:
         sys.stderr.write((str(error).split("\n", 1)[0] or type(error).__name__) + "\n")
         sys.exit(1)
-
-
-if __name__ == "__main__":
-    main()

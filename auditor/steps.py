@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from auditor import check as checks_module
-from auditor import content, finding, formats, gate
+from auditor import content, finding, formats, gate, stopping
 from auditor import settings as settings_module
 from auditor.errors import UsageError
 from auditor.run import Result, run_check
@@ -56,6 +56,7 @@ def ask_all(
     """Ask every check, put its findings into the table `finding` of `con`, and say what became of each."""
     results = {}
     for number, one in enumerate(checks):
+        stopping.check()
         progress("checking", number, len(checks))
         override = settings.override(one.id)
         if not override.enabled:

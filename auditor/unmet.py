@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from auditor import finding
-from auditor.breach import Contract, plain
+from auditor.breach import Contract, counted, plain
 from auditor.check import FINDING_COLUMNS, Check, Header
 from auditor.outputs.escape import shorten
 
@@ -122,9 +122,8 @@ def _rest(one: Expectation, like: Mapping[str, Any], more: int) -> dict[str, str
 
 def _whole(one: Expectation, row: Row) -> dict[str, str | None]:
     """The finding of an expectation about a table as a whole, or of rows without names."""
-    if row.unexpected is not None:
-        said = f"{row.unexpected:,} of {row.elements or 0:,} rows" + (f" ({row.percent:.3g}%)" if row.percent is not None else "")
-    else:
+    said = counted(row)
+    if not said:
         said = f"found {_short(row.observed)}" if row.observed is not None else "not so"
     return {"expectation": one.type, "about": one.subject, "message": _sentence(one, said), "found": _text(row.observed)}
 

@@ -10,10 +10,9 @@ from hypothesis import settings
 
 from tests.skips import unlisted
 
-# A loaded machine is no finding.
-settings.register_profile("patient", deadline=None)
-settings.load_profile("patient")
-
+# How long one example takes says more about what else the machine does than about the code.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 ROOT = Path(__file__).resolve().parent.parent
 _SKIPPED = pytest.StashKey[list[tuple[str, str]]]()
 

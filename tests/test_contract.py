@@ -322,6 +322,34 @@ def test_hostile_names_and_values(tmp_path):
     assert {item.name for item in tmp_path.iterdir()} == {"t.parquet", "suite.json", "docs"}
 
 
+def test_nested_columns_and_many_values(tmp_path):
+    path = tmp_path / "annotation.parquet"
+    duckdb.sql(
+        "SELECT i::VARCHAR AS item_id, i::VARCHAR AS annotation_id, 'l' || i AS label, i::DECIMAL(9, 2) AS d, '\\x00'::BLOB AS b,"
+        " CASE WHEN i % 2 = 0 THEN MAP {'a': 'b'} END AS attributes, CASE WHEN i % 2 = 0 THEN [[1.0]] END AS polygon,"
+        " CASE WHEN i % 2 = 0 THEN {'height': 1, 'width': i, 'counts': ''} END AS mask FROM range(500) AS t(i)"
+    ).write_parquet(str(path))
+    nested = ["attributes", "polygon", "mask"]
+    expectations = [one("expect_column_values_to_not_be_null", column=name) for name in nested]
+    expectations += [one("expect_column_values_to_be_unique", column=name) for name in ("polygon", "b")]
+    expectations += [one("expect_column_distinct_values_to_be_in_set", column="label", value_set=["l1"])]
+    done = asked(tmp_path, {"annotation": path}, *expectations, limit=5)
+    rows = list(done.rows.values())
+    assert [(row.unexpected, row.findings) for row in rows] == [(250, 6)] * 4 + [(500, 6), (499, 1)], rows
+    messages = [row["message"] for row in done.findings.to_pylist()]
+    assert any(text.startswith("499 values; expected: ") for text in messages)
+    assert max(map(len, messages)) < 1000
+
+
+def test_a_table_that_cannot_be_asked_fails_alone(tmp_path, files):
+    name = 'we"ird; na%me'
+    done = asked(
+        tmp_path, files | {name: files["item"]}, one("expect_table_row_count_to_equal", value=2) | {"table": name},
+        one("expect_column_to_exist", column="label"), data_docs=tmp_path / "docs",
+    )  # fmt: skip
+    assert [(row.outcome, row.success) for row in done.rows.values()] == [("failed", None), ("found", True)]
+
+
 def test_two_about_one_column_keep_their_own_figures(tmp_path, files):
     quantiles = [
         one(

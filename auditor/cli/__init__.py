@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 import auditor
+from auditor import stopping
 from auditor.cli import audit, contract, inspect, seal, view, workspace
 from auditor.errors import AuditorError
 
@@ -33,6 +34,7 @@ class Main(click.Group):
         try:
             return super().invoke(ctx)
         except AuditorError as error:
+            stopping.check()
             click.echo(f"{click.style('auditor: error:', fg='red')} {visible(error.message)}", err=True)
             if error.hint:
                 click.echo(f"{click.style('auditor: hint:', fg='cyan')} {_lines(error.hint)}", err=True)
@@ -40,6 +42,7 @@ class Main(click.Group):
         except (click.exceptions.Exit, click.exceptions.Abort, click.ClickException):
             raise
         except Exception as error:
+            stopping.check()
             if os.environ.get("AUDITOR_DEBUG"):
                 raise
             fault = visible(f"{type(error).__name__}: {error}".split("\n", 1)[0])
@@ -57,7 +60,8 @@ def cli() -> None:
 
     \b
     Exit codes: 0 passed, 1 the gate failed, 2 wrong command line, 3 could not run,
-                4 incomplete (a demanded check did not run), 5 access denied.
+                4 incomplete (a demanded check did not run), 5 access denied,
+                128 + n stopped by signal n (130 Ctrl-C, 143 SIGTERM).
     """  # noqa: D301  # \b is Click's sign for a paragraph whose lines stay as they are
 
 
@@ -75,7 +79,12 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-    cli(prog_name="auditor")
+    try:
+        with stopping.handled():
+            cli(prog_name="auditor")
+    except stopping.StoppedError as error:
+        click.echo(f"{click.style('auditor: error:', fg='red')} stopped by {error.name}", err=True)
+        raise
 
 
 if __name__ == "__main__":

@@ -6,7 +6,9 @@ With the allow-list of `sqlguard` and, for checks that are not ours, the child p
 
 from __future__ import annotations
 
+import contextlib
 import os
+import weakref
 from typing import TYPE_CHECKING, Any
 
 from auditor.tables import literal, quoted
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection as Connection
 
 DEFAULT_MEMORY = "1GB"
+_open: weakref.WeakSet[Connection] = weakref.WeakSet()
 
 
 def connect(work: Path, memory: str = DEFAULT_MEMORY, threads: int | None = None) -> Connection:
@@ -32,9 +35,18 @@ def connect(work: Path, memory: str = DEFAULT_MEMORY, threads: int | None = None
         "temp_directory": str(work / "spill"),
     }
     con = duckdb.connect(config=config)
+    _open.add(con)
     con.execute("SET TimeZone = 'UTC'")
     con.execute("SET enable_progress_bar = false")
     return con
+
+
+def interrupt() -> None:
+    """Stop whatever any connection is doing; from another thread than theirs."""
+    for con in list(_open):
+        # One that is closed meanwhile has nothing to stop.
+        with contextlib.suppress(Exception):
+            con.interrupt()
 
 
 def add_views(con: Connection, files: Mapping[str, Path]) -> None:

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from auditor import suite
-from auditor.breach import exit_code
+from auditor import breach, suite
 from auditor.outputs.escape import shorten, visible
 from auditor.outputs.text import COLOURS
 
@@ -25,7 +24,7 @@ WIDTH = 110
 
 def as_json(done: Sequence[Contract]) -> str:
     """One object: the result, and what became of each expectation by suite."""
-    code = exit_code(done)
+    code = breach.exit_code(done)
     body = {
         "format": FORMAT,
         "result": _WORDS[code],
@@ -39,7 +38,7 @@ def as_text(done: Sequence[Contract]) -> str:
     """The result, what is not met or failed, one line each, and why something could not be judged."""
     pairs = [(one, kept.rows[one.check_id]) for kept in done for one in kept.suite.expectations]
     met = sum(row.success is True for _, row in pairs)
-    result = _WORDS[exit_code(done)]
+    result = _WORDS[breach.exit_code(done)]
     names = ", ".join(visible(one.suite.name) for one in done)
     judged = sum(row.outcome == "found" for _, row in pairs)
     lines = [
@@ -60,9 +59,8 @@ def as_text(done: Sequence[Contract]) -> str:
 
 
 def _unmet(one: Expectation, row: Row) -> str:
-    if row.unexpected is not None:
-        said = f"{row.unexpected:,} of {row.elements or 0:,} rows"
-    else:
+    said = breach.counted(row)
+    if not said:
         said = f"found {shorten(json.dumps(row.observed, ensure_ascii=False), 40)}" if row.observed is not None else "not so"
     more = f", {row.findings - 1:,} of them listed" if row.more else ""
     word = click.style(f"{one.severity:<10}", fg=COLOURS[one.severity])
