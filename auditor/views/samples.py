@@ -7,7 +7,7 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from auditor.tables import TABLES, present_columns
+from auditor.tables import present_columns
 from auditor.views import fields, found, labels, pictures
 from auditor.views.tags import PREFIX, by_thing
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 MAX_ATTRIBUTES = 30
 MAX_ITEM_TEXT = 2_000
 _BATCH = 2_000
+# Columns of item that a sample is made of.
+_ITEM = ("media", "bytes", "width", "height", "duration", "frames", "text", "split", "subject_id", "captured_at", "attributes")
 
 
 @dataclass(frozen=True)
@@ -179,7 +181,7 @@ def _plays() -> bool:
 
 def _add_items(con: Connection, material: Material) -> None:
     """The table `shown`: every item that some table names, and where its medium is."""
-    columns = ", ".join(f'i."{name}"' for name in TABLES["item"].columns if name != "item_id")
+    columns = ", ".join(f'i."{name}"' for name in _ITEM)
     media = (
         "(SELECT item_id, path FROM read_parquet([$media]))" if material.media else "(SELECT '' AS item_id, '' AS path WHERE false)"
     )
