@@ -164,7 +164,7 @@ def test_groups_made_at_random_seldom_differ(shared_data):
 
     file = str(shared_data / "popquorn" / "offensiveness.csv")
     people_ = duckdb.sql(
-        f"SELECT user_id, any_value(COLUMNS(['gender', 'race', 'age', 'occupation', 'education'])), "
+        "SELECT user_id, any_value(COLUMNS(['gender', 'race', 'age', 'occupation', 'education'])), "
         + ", ".join(f"count(*) FILTER (offensiveness = {n}) AS n{n}" for n in range(1, 6))
         + f" FROM read_csv('{file}', all_varchar = true) GROUP BY user_id ORDER BY user_id"
     ).fetchall()

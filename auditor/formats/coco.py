@@ -179,7 +179,8 @@ def _add_annotations(stage: Stage, part: _Part) -> None:
     )
     panoptic = con.execute("SELECT count(*) FROM coco_parsed WHERE panoptic").fetchall()[0][0]
     if panoptic:
-        unread = f"{panoptic:,} panoptic annotation{' was' if panoptic == 1 else 's were'} not read: their masks are PNG files"
+        number = f"{panoptic:,} panoptic annotation{' was' if panoptic == 1 else 's were'}"
+        unread = f"{number} not read: masks in PNG files are not supported"
         stage.note(f"{scan.path.name}: {unread}")
         stage.add("intake", pa.table({"problem": ["not_read"], "of": ["annotation"], "detail": [unread]}))
 

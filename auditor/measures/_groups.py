@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 # An attribute with more values than this is a name or a number, not a grouping.
 MAX_VALUES = 50
+ALONE = "no two groups have two clusters each, so none can be compared"
 MOMENTS = ("m", "n", "x", "nn", "xn", "xx", "nnn", "xnn", "xxn", "xxx")
 # Attributes in a person's or an item's map, as rows (cluster, key, value) of `attribute`.
 ATTRIBUTES = f"""
@@ -27,9 +28,9 @@ ATTRIBUTES = f"""
 def compare(table: pa.Table, family: tuple[str, ...], effect: str) -> dict[str, np.ndarray]:
     """Compare each group with the rest of its attribute.
 
-    Two tests have to agree, for each is wrong where the other is right: Welch's, with a variance for the group and one for the rest,
-    is far too sure where few clusters hold all hits of a rare label (among 262 people and 160 tests it raised a false alarm in
-    4 of 10 random groupings); the groups drawn by lot take one variance for all, which is too small for a group of unlike sizes.
+    Two tests have to agree, for each is wrong where the other is right. Welch's, with one variance for the group and one for the
+    rest, is far too sure where few clusters hold all hits of a rare label: among 262 people and 160 tests it raised a false alarm
+    in 4 of 10 random groupings. The group drawn by lot takes one variance for all, which is too small for large clusters.
 
     Args:
         table: sums over the clusters of the group (`MOMENTS`) and of all clusters with the attribute (the same, with `all_`).
@@ -64,7 +65,7 @@ def compare(table: pa.Table, family: tuple[str, ...], effect: str) -> dict[str, 
 
 
 def by_lot(group: list[np.ndarray], everyone: list[np.ndarray]) -> np.ndarray:
-    """p values of the groups' excess over the common ratio, were each group drawn by lot.
+    """Two-sided p values of the groups' excess over the common ratio, were each group drawn by lot.
 
     Args:
         group: sums over the clusters of the group, in the order of `MOMENTS`, each of shape (rows,).

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from auditor.measures._groups import ATTRIBUTES, MOMENTS, compare
+from auditor.measures._groups import ALONE, ATTRIBUTES, MOMENTS, compare
 from auditor.tables import Column
 
 if TYPE_CHECKING:
@@ -36,11 +36,11 @@ COLUMNS = {
     "rate": Column("DOUBLE", "x / n", "0..1"),
     "rest": Column("DOUBLE", "the same share of all others", "0..1"),
     "difference": Column("DOUBLE", "rate - rest", "-1..1"),
-    "low": Column("DOUBLE", "lower end of its 95 % interval, clustered"),
-    "high": Column("DOUBLE", "upper end"),
+    "low": Column("DOUBLE", "lower end of its 95 % interval, clustered", absent=ALONE),
+    "high": Column("DOUBLE", "upper end", absent=ALONE),
     "effect": Column("DOUBLE", "Cohen's h: 0.2 is small, 0.5 medium, 0.8 large", "-pi..pi"),
-    "p": Column("DOUBLE", "two-sided p value, the larger of Welch's and of the group drawn by lot", "0..1"),
-    "q": Column("DOUBLE", "corrected over the groups and labels of the task and kind of attribute", "0..1"),
+    "p": Column("DOUBLE", "two-sided p value, the larger of Welch's and of the group drawn by lot", "0..1", absent=ALONE),
+    "q": Column("DOUBLE", "corrected over the groups and labels of the task and kind of attribute", "0..1", absent=ALONE),
 }
 _CLUSTERS = {
     "annotator": "SELECT c.code AS cluster, a.attributes FROM annotator AS a "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from auditor.measures._groups import ATTRIBUTES, MOMENTS, compare
+from auditor.measures._groups import ALONE, ATTRIBUTES, MOMENTS, compare
 from auditor.measures.group_rate import _CLUSTERS
 from auditor.tables import Column
 
@@ -35,19 +35,20 @@ COLUMNS = {
     "mean": Column("DOUBLE", "their mean"),
     "rest": Column("DOUBLE", "mean of all others"),
     "difference": Column("DOUBLE", "mean - rest"),
-    "low": Column("DOUBLE", "lower end of its 95 % interval, clustered"),
-    "high": Column("DOUBLE", "upper end"),
+    "low": Column("DOUBLE", "lower end of its 95 % interval, clustered", absent=ALONE),
+    "high": Column("DOUBLE", "upper end", absent=ALONE),
     "effect": Column("DOUBLE", "difference over the standard deviation between clusters"),
-    "p": Column("DOUBLE", "two-sided p value, the larger of Welch's and of the group drawn by lot", "0..1"),
-    "q": Column("DOUBLE", "corrected over the groups of the task and kind of attribute", "0..1"),
+    "p": Column("DOUBLE", "two-sided p value, the larger of Welch's and of the group drawn by lot", "0..1", absent=ALONE),
+    "q": Column("DOUBLE", "corrected over the groups of the task and kind of attribute", "0..1", absent=ALONE),
 }
-# Sums of decimals are the same in any order; sums of doubles are taken in a fixed one.
+# Sums of decimals are the same in any order; sums of doubles are taken in a fixed one. A number beyond 1e15 fits none (value_range
+# names it).
 _QUERY = """
 WITH described AS ({described}), attribute AS MATERIALIZED ({attributes}), answer AS (
   SELECT v.task, {cluster} AS cluster, c.value FROM vote AS v
   JOIN vote_task AS t ON t.task_code = v.task AND t.numeric
   JOIN vote_code AS c ON c.kind = 'label' AND c.code = v.label AND c.value IS NOT NULL
-  WHERE first AND NOT v.several AND {cluster} IN (SELECT cluster FROM attribute)
+  WHERE first AND NOT v.several AND {cluster} IN (SELECT cluster FROM attribute) AND abs(c.value) < 1e15
 ), clustered AS (
   SELECT task, cluster, count(*) AS n, sum(CAST(value AS DECIMAL(28, 6))) AS x FROM answer GROUP BY ALL
 ), cell AS (

@@ -8,7 +8,7 @@
 -- unit       = "dataset"
 -- scope      = "dataset"
 -- key        = ["task", "key", "value"]
--- source     = "difference of two shares, clustered by item; Cohen's h; Benjamini-Hochberg over all groups and labels"
+-- source     = "difference of two shares, clustered by item, by Welch's test and by groups drawn by lot; Cohen's h; Benjamini-Hochberg over all groups and labels"
 -- looks_at   = "SELECT 1 FROM group_rate WHERE \"of\" = 'item' AND q IS NOT NULL"
 -- nothing    = "no two groups of items can be compared"
 -- [params]

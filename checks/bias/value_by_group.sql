@@ -8,7 +8,7 @@
 -- unit       = "dataset"
 -- scope      = "dataset"
 -- key        = ["task", "key", "value"]
--- source     = "difference of two means, clustered by annotator; effect over the deviation between annotators; Benjamini-Hochberg over all groups"
+-- source     = "difference of two means, clustered by annotator, by Welch's test and by groups drawn by lot; effect over the deviation between annotators; Benjamini-Hochberg over all groups"
 -- looks_at   = "SELECT 1 FROM group_value WHERE \"of\" = 'annotator' AND q IS NOT NULL"
 -- nothing    = "no two groups of annotators can be compared"
 -- [params]
