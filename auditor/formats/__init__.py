@@ -41,6 +41,7 @@ def detect(path: Path) -> str:
     Raises:
         InputError: it does not exist, is not readable, or no format claims it.
     """
+    _plain(path)
     try:
         head = b"" if path.is_dir() else _head(path)
     except OSError as error:
@@ -54,11 +55,21 @@ def detect(path: Path) -> str:
 
 def read(source: Source, stage: Stage) -> str:
     """Read one source onto the stage, with its gold labels and predictions; returns the format's name."""
+    _plain(source.path)
     name = source.format or detect(source.path)
     module = load(name)
     stage.begin(source.path.name)
     module.read(source, stage)
     return name
+
+
+def _plain(path: Path) -> None:
+    """Raise InputError for a pipe, a socket or a device: it would be waited for without end."""
+    try:
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise InputError(path, "", "is neither a file nor a folder", "copy its contents to a file first")
+    except OSError as error:
+        raise InputError(path, "", f"cannot be opened: {error.strerror or error}", "check the path and its permissions") from error
 
 
 def _head(path: Path) -> bytes:
