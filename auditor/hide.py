@@ -24,23 +24,43 @@ if TYPE_CHECKING:
     from auditor.stage import Tables
 
 _MADE_IDS = {"annotation_id", "parent_id"}
-_EMAIL = re.compile(r"^[^@\s]+@[^@\s]+\.[^@\s]+$")
+# Letters and digits between all that separates the parts of a name.
+_TOKEN = re.compile(r"[^\W_]+")
+# Between two names in lower case; a hyphen rather stands in the names of models and tools.
+_BETWEEN = re.compile(r"[ .,_]")
+# What people are called where their names are not used: "worker_7", "Annotator B", "gold_standard", "QA team".
+_CALLED = """
+    adjudicator adjudicated admin analyst annotator annotators anon anonymous auto batch bot club coder consensus contractor crowd
+    curator data dataset default dev doctor editor expert experts final gold golden grader ground group guest human ids intern judge
+    label labeler labelers labeller lead machine majority manager member model nurse other participant person pilot pool proofreader
+    qa quality rater raters reader respondent reviewer reviewers round rule rules script shift silver site specialist staff standard
+    student subject system task team teams temp test tester tool train trainee translator truth turker unknown user validator vendor
+    verifier volunteer vote voter worker workers
+"""
+_ROLES = frozenset(_CALLED.split())
 
 
 def looks_personal(value: str) -> bool:
-    """Whether an id looks like an e-mail address or a person's name.
+    """Whether an id looks like an e-mail address or holds a person's name.
 
-    >>> [looks_personal(text) for text in ("ada@example.org", "Ada Lovelace", "ada.lovelace", "A119EX2L", "worker_7", "896")]
-    [True, True, True, False, False, False]
+    Any id with an @ does, and any with a capitalised word or with two words, whatever stands around them: a comma, an underscore,
+    brackets, a number. Words for roles and codes with digits inside are no names. One lower-case word ("adacanary", "lovelace")
+    cannot be told from a login or a code: it is not taken for a name.
+
+    >>> [looks_personal(text) for text in ("ada@canary", "Lovelace, Ada", "ada_lovelace", "Ada Lovelace (QA) 1", "Maria")]
+    [True, True, True, True, True]
+    >>> [looks_personal(text) for text in ("A119EX2L", "worker_7", "Annotator B", "gold_standard", "yolo-nano", "896", "ada")]
+    [False, False, False, False, False, False, False]
     """
-    if _EMAIL.match(value):
+    if "@" in value:
         return True
-    words = [word for word in re.split(r"[ .'-]+", value) if word]
-    if not words or not all(word.isalpha() for word in words):
-        return False
-    # "Ada", "O'Brien", "Jean-Luc P. Picard"; or "ada.lovelace". Not "GPT", "yolo-nano", "A119EX2L", "worker_7".
-    capitalised = words[0][0].isupper() and any(len(word) > 1 and word[1:].islower() for word in words)
-    return capitalised or (len(words) > 1 and bool(re.search(r"[. ]", value)) and all(len(word) > 1 for word in words))
+    tokens = [token.rstrip("0123456789") for token in _TOKEN.findall(value)]
+    names = [token for token in tokens if len(token) > 1 and token.isalpha() and token.lower() not in _ROLES]
+    # "Ada", "O'Brien", "Jean-Luc P. Picard"; and names in scripts without capitals.
+    if any((name[0].isupper() and name[1:].lower() == name[1:]) or name.lower() == name.upper() for name in names):
+        return True
+    # "ADA LOVELACE", "ada_lovelace", "deSouza, ana": two words that are no roles.
+    return len(names) > 1 and bool(_BETWEEN.search(value))
 
 
 def pseudonym(key: bytes, value: str) -> str:
@@ -67,11 +87,21 @@ def _blob(data: bytes) -> str:
 
 
 def personal_ids(con: duckdb.DuckDBPyConnection, tables: Tables) -> bool:
-    """Whether any annotator id looks like a person's: then all of them become pseudonyms, lest the odd ones out tell."""
-    queries = ["SELECT annotator_id FROM clear_annotator WHERE kind = 'person'"]
-    if "reviewer_id" in tables.present["annotation"]:
-        queries.append("SELECT DISTINCT reviewer_id FROM clear_annotation WHERE reviewer_id IS NOT NULL")
-    return any(looks_personal(str(row[0])) for query in queries for row in con.execute(query).fetchall())
+    """Whether any annotator or reviewer id looks like a person's: then all of them become pseudonyms, lest the odd ones out tell.
+
+    Names of models read like those of people ("yolo nano"): an id is spared only if a model or a rule made everything that
+    stands under it. What a source says of somebody's kind is not enough.
+    """
+    people = con.execute(
+        "SELECT annotator_id, coalesce(bool_and(source IN ('model', 'rule')), false) FROM clear_annotator "
+        "LEFT JOIN (SELECT annotator_id, source FROM clear_annotation) USING (annotator_id) GROUP BY annotator_id"
+    ).fetchall()
+    if any(looks_personal(str(who)) and ("@" in str(who) or not made) for who, made in people):
+        return True
+    if "reviewer_id" not in tables.present["annotation"]:
+        return False
+    reviewers = con.execute("SELECT DISTINCT reviewer_id FROM clear_annotation WHERE reviewer_id IS NOT NULL").fetchall()
+    return any(looks_personal(str(row[0])) for row in reviewers)
 
 
 @dataclass(frozen=True)
@@ -120,14 +150,19 @@ def plan(
     for column, spec in TABLES[name].columns.items():
         sql = f'"{column}"'
         if column == "attributes" and column in present:
-            keys = con.execute(f'SELECT DISTINCT unnest(map_keys(attributes)) AS key FROM "{relation}" ORDER BY key').fetchall()
+            keys = con.execute(
+                "SELECT key, pseudonym(key) FROM "
+                f'(SELECT DISTINCT unnest(map_keys(attributes)) AS key FROM "{relation}") ORDER BY key'
+            ).fetchall()
             rules = {str(row[0]): policy.rule(f"{name}.attributes.{row[0]}") for row in keys}
-            pseudonyms = [key for key, rule in rules.items() if rule.show == "pseudonym"]
+            # A key that is an address tells who somebody is as its value would; a policy that names the key knows it.
+            called = {str(key): made for key, made in keys if "@" in key and f"{name}.attributes.{key}" not in policy.rules}
+            pseudonyms = [called.get(key, key) for key, rule in rules.items() if rule.show == "pseudonym"]
             sealed |= {
                 f"attributes.{key}": f"attributes[{literal(key)}]" for key, rule in rules.items() if rule.treatment == "seal"
             }
             gone += [f"attributes.{key}" for key, rule in rules.items() if rule.show == "no" and rule.treatment != "seal"]
-            sql = _attributes({key: rule.show for key, rule in rules.items()})
+            sql = _attributes({key: rule.show for key, rule in rules.items()}, called)
         elif column != "attributes" and column in present:
             rule = policy.rule(f"{name}.{column}")
             show = rule.show
@@ -149,7 +184,8 @@ def plan(
     return Plan(columns, changed, tuple(gone), sealed, tuple(pseudonyms))
 
 
-def _attributes(rules: Mapping[str, Show]) -> str:
+def _attributes(rules: Mapping[str, Show], called: Mapping[str, str]) -> str:
+    """SQL of the MAP as it may be shown: `rules` for its keys, and what some keys are called instead."""
     shown = [key for key, show in rules.items() if show in {"yes", "auto"}]
     absent = [key for key, show in rules.items() if show == "no"]
     if len(shown) == len(rules):
@@ -162,6 +198,8 @@ def _attributes(rules: Mapping[str, Show]) -> str:
         if shown
         else "pseudonym(e.value)"
     )
-    made = f"map_from_entries(list_transform({entries}, lambda e: struct_pack(key := e.key, value := {value})))"
+    cases = " ".join(f"WHEN {literal(key)} THEN {literal(name)}" for key, name in called.items())
+    key = f"CASE e.key {cases} ELSE e.key END" if cases else "e.key"
+    made = f"map_from_entries(list_transform({entries}, lambda e: struct_pack(key := {key}, value := {value})))"
     # A map in which nothing is left says nothing: checks that need attributes then say what hides them.
     return f"nullif({made}, map_from_entries([]::STRUCT(key VARCHAR, value VARCHAR)[]))" if absent else made

@@ -1,4 +1,4 @@
-"""Media files: where an item's file is, its digest, size and dimensions. Reads headers, never decodes pixels."""
+"""Media files: where an item's file is, its digest, size and dimensions, and whether an image can be decoded to its end."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     import pyarrow as pa
+    from PIL import Image
 
 KINDS = {
     **dict.fromkeys((".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp"), "image"),
@@ -22,6 +23,8 @@ KINDS = {
 }
 # An image whose header claims more is a decompression bomb until somebody says otherwise.
 MAX_PIXELS = 500_000_000
+# Larger ones (about what Pillow warns of) are judged by their headers: to decode them takes gigabytes.
+MAX_DECODED = 90_000_000
 
 
 def kind(name: str) -> str | None:
@@ -69,13 +72,18 @@ def locate(root: Path, items: Iterable[tuple[str, str | None]]) -> tuple[pa.Tabl
             )
         if path is not None and path.is_file():
             found.append((item_id, str(path)))
-        elif (same_name := by_name.get(wanted.rsplit("/", 1)[-1])) is not None and inside(root, os.path.relpath(same_name, root)):
+        elif (same_name := by_name.get(wanted.rsplit("/", 1)[-1])) is not None and _reachable(root, same_name):
             found.append((item_id, same_name))
         elif uri and not remote:
             missing.append(item_id)
     return pa.table(
         {"item_id": pa.array([f[0] for f in found], pa.string()), "path": pa.array([f[1] for f in found], pa.string())}
     ), missing
+
+
+def _reachable(root: Path, name: str) -> bool:
+    """Whether it is a plain file inside `root`: a pipe or a device would be waited for without end."""
+    return inside(root, os.path.relpath(name, root)) is not None and Path(name).is_file()
 
 
 def facts(
@@ -115,14 +123,22 @@ def _fact(file: tuple[str, str]) -> tuple[dict[str, Any], str]:
     path = Path(name)
     row: dict[str, Any] = {"item_id": item_id, "media": kind(name)}
     try:
+        if not path.is_file():
+            return row, "the file cannot be read: it is no plain file"
         row |= {"sha256": sha256_file(path), "bytes": path.stat().st_size}
         if row["media"] == "image":
             row["width"], row["height"] = image_size(path)
         elif path.suffix.lower() == ".wav":
             row["duration"] = _wav_seconds(path)
-    except (OSError, ValueError, SyntaxError) as error:
+    except _TooLargeError as error:
+        return row, f"the file cannot be read: {error}"
+    except Exception as error:  # noqa: BLE001  # decoders of hostile files raise anything, and one file must not end the audit
         return row, f"the file cannot be read: {type(error).__name__}"
     return row, ""
+
+
+class _TooLargeError(ValueError):
+    """An image that claims more pixels than anybody should decode."""
 
 
 def image_size(path: Path) -> tuple[int, int]:
@@ -130,7 +146,7 @@ def image_size(path: Path) -> tuple[int, int]:
 
     Raises:
         ValueError: it claims more than `MAX_PIXELS` pixels.
-        OSError: it is no image that Pillow knows.
+        OSError: it is no image that Pillow knows, or it is cut off.
     """
     import warnings
 
@@ -138,11 +154,25 @@ def image_size(path: Path) -> tuple[int, int]:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow warns of large images; we have our own bound
-        with Image.open(path) as image:
-            width, height = image.size
+        try:
+            with Image.open(path) as image:
+                width, height = image.size
+                if width * height <= MAX_DECODED:
+                    _decode(image)
+        except Image.DecompressionBombError as error:
+            raise _TooLargeError("its header claims too many pixels") from error
     if width * height > MAX_PIXELS:
-        raise ValueError("too many pixels")
+        raise _TooLargeError("its header claims too many pixels")
     return width, height
+
+
+def _decode(image: Image.Image) -> None:
+    """Raise what Pillow raises if the image cannot be read to its end, the cheap way where a format has one."""
+    if image.format == "PNG":
+        image.verify()  # checksums of all parts, without unpacking them
+    else:
+        image.draft("L", (1, 1))  # a JPEG is read to its end, but its pixels are computed at an eighth of the size
+        image.load()
 
 
 def _wav_seconds(path: Path) -> float:

@@ -7,6 +7,7 @@ ids where the source has none, keeps rows with duplicate or missing ids under su
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ _ALWAYS = {
     "annotation": frozenset({"annotation_id", "item_id", "task", "source", "annotator_id"}),
     "item": frozenset(TABLES["item"].columns),
 }
+_ADDRESS = re.compile(r"(annotation\.|item\.|annotator\.|)[^\s@,;:()<>\"'=]+@[^\s@,;:()<>\"'=]+")
 _ID = "substr(sha256(CAST(json_array({parts}) AS VARCHAR)), 1, 32)"
 
 
@@ -128,8 +130,8 @@ class Stage:
         self._source += 1
 
     def note(self, sentence: str) -> None:
-        """Tell the user something about the import: what was guessed or dropped, and how many."""
-        self.notes.append(sentence)
+        """Tell the user something about the import: what was guessed or dropped. A column may be called by an address."""
+        self.notes.append(_ADDRESS.sub(r"\1…@…", sentence))
 
     def add(self, table: str, rows: str | pa.Table | pa.RecordBatchReader) -> None:
         """Add rows to a canonical table.

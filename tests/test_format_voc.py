@@ -132,3 +132,25 @@ def test_any_bytes_are_read_or_refused(tmp_path_factory: pytest.TempPathFactory,
     assert 0 <= voc.detect(folder, b"") <= 1
     with contextlib.suppress(AuditorError):  # any other exception fails
         run(folder, folder)
+
+
+def test_images_that_are_missing_are_told_without_a_media_folder(tmp_path: Path) -> None:
+    from PIL import Image
+
+    root = folder_of(tmp_path, a="", b="")
+    tables, _ = run(root, tmp_path / "none")
+    assert tables.rows["intake"] == 0  # no image at all: labels alone
+    (root / "JPEGImages").mkdir(exist_ok=True)
+    Image.new("RGB", (10, 10)).save(root / "JPEGImages" / "a.jpg")
+    tables, _ = run(root, tmp_path / "one")
+    assert [(row["problem"], row["item_id"]) for row in rows_of(tables, "intake")] == [("missing_media", "b")]
+
+
+@pytest.mark.parametrize(("written", "bad"), [("abc", 1), ("-5", 1), ("99999999999999999999", 1), ("nan", 1), ("0", 0), ("100", 0)])
+def test_a_size_that_is_none_is_told(tmp_path: Path, written: str, bad: int) -> None:
+    (tmp_path / "a.xml").write_text(
+        "<annotation><filename>a.jpg</filename><size><width>@</width><height>9</height></size></annotation>".replace("@", written)
+    )
+    tables, _ = run(tmp_path, tmp_path / "out")
+    told = [(row["problem"], row["of"], row["item_id"]) for row in rows_of(tables, "intake")]
+    assert told == [("bad_value", "item", "a")] * bad

@@ -51,6 +51,8 @@ def detect(path: Path) -> str:
     Raises:
         InputError: it does not exist, is not readable, or no format claims it.
     """
+    _plain(path)
+    _plain(path)
     try:
         head = b"" if path.is_dir() else _head(path)
     except OSError as error:
@@ -92,6 +94,7 @@ def read(source: Source, stage: Stage) -> str:
         UsageError: an option is given that the format does not read.
         InputError: the source cannot be read.
     """
+    _plain(source.path)
     name = source.format or detect(source.path)
     module = load(name)
     for option in _OPTIONS:
@@ -147,6 +150,15 @@ def _array_in(folder: Path) -> str:
     found = [path for _, path in zip(range(_MAX_ENTRIES), folder.rglob("*"), strict=False) if path.suffix == ".npy"]
     found.sort(key=lambda path: ("label" not in path.stem.lower(), path))
     return str(found[0]) if found else ""
+
+
+def _plain(path: Path) -> None:
+    """Raise InputError for a pipe, a socket or a device: it would be waited for without end."""
+    try:
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise InputError(path, "", "is neither a file nor a folder", "copy its contents to a file first")
+    except OSError as error:
+        raise InputError(path, "", f"cannot be opened: {error.strerror or error}", "check the path and its permissions") from error
 
 
 def _head(path: Path) -> bytes:

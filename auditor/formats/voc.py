@@ -86,6 +86,7 @@ def read(source: Source, stage: Stage) -> None:
     splits = {} if source.split else _image_sets(root, stage)
     images = _images(root, folder) if source.media is None else {}
     media: dict[str, str] = {}
+    lost: list[str] = []
     for start in range(0, len(files), _BATCH):
         rows: dict[str, list[dict[str, Any]]] = {"item": [], "annotation": [], "intake": []}
         for file in files[start : start + _BATCH]:
@@ -96,10 +97,16 @@ def read(source: Source, stage: Stage) -> None:
             )
             if found:
                 media[item["item_id"]] = found
+            elif item["uri"]:
+                lost.append(item["item_id"])
         for table, schema in (("item", _ITEM), ("annotation", _ANNOTATION), ("intake", _INTAKE)):
             if rows[table]:
                 stage.add(table, pa.Table.from_pylist(rows[table], schema=schema))
         stage.progress("reading VOC files", min(start + _BATCH, len(files)), len(files))
+    # With --media they are looked for there; without any image beside the labels nobody has claimed that there are some.
+    if source.media is None and lost and (media or (root / "JPEGImages").is_dir()):
+        told = {"problem": "missing_media", "of": "item", "source_id": None, "detail": "no file for it beside the annotations"}
+        stage.add("intake", pa.Table.from_pylist([{"item_id": one, **told} for one in lost], schema=_INTAKE))
     if media:
         stage.add_media(pa.table({"item_id": pa.array(list(media), _TEXT), "path": pa.array(list(media.values()), _TEXT)}))
     if source.classes is not None:
@@ -124,6 +131,11 @@ def _read_file(file: Path, root: Path, rows: dict[str, list[dict[str, Any]]]) ->
         "height": _pixels(size.get("height")),
     }
     rows["item"].append(item)
+    for side in ("width", "height"):
+        written = size.get(side)
+        if written is not None and written.strip() and item[side] is None and _number(written) != 0:
+            why = f"size: the {side} is no number of pixels"
+            rows["intake"].append({"problem": "bad_value", "of": "item", "item_id": item_id, "source_id": None, "detail": why})
     for nth, thing in enumerate(tree.all("object"), 1):
         box, why = _box(thing)
         if why:
@@ -224,7 +236,7 @@ def _images(root: Path, folder: Path) -> dict[str, str]:
             with os.scandir(holder) as entries:
                 for entry in sorted(entries, key=lambda entry: entry.name):
                     if entry.name.endswith(_SUFFIXES) and (
-                        inside(root, os.path.relpath(entry.path, root)) if entry.is_symlink() else entry.is_file()
+                        entry.is_file() and (not entry.is_symlink() or inside(root, os.path.relpath(entry.path, root)))
                     ):
                         found.setdefault(entry.name, str(Path(entry.path).absolute()))
     return found
