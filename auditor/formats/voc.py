@@ -92,10 +92,7 @@ def read(source: Source, stage: Stage) -> None:
         for file in files[start : start + _BATCH]:
             item = _read_file(file, root, rows)
             item["split"] = source.split or splits.get(item["item_id"])
-            found = images.get(item["uri"]) or next(
-                (images[name] for suffix in _SUFFIXES if (name := item["item_id"] + suffix) in images), None
-            )
-            if found:
+            if found := _image(images, item):
                 media[item["item_id"]] = found
             elif item["uri"]:
                 lost.append(item["item_id"])
@@ -104,15 +101,27 @@ def read(source: Source, stage: Stage) -> None:
                 stage.add(table, pa.Table.from_pylist(rows[table], schema=schema))
         stage.progress("reading VOC files", min(start + _BATCH, len(files)), len(files))
     # With --media they are looked for there; without any image beside the labels nobody has claimed that there are some.
-    if source.media is None and lost and (media or (root / "JPEGImages").is_dir()):
-        told = {"problem": "missing_media", "of": "item", "source_id": None, "detail": "no file for it beside the annotations"}
-        stage.add("intake", pa.Table.from_pylist([{"item_id": one, **told} for one in lost], schema=_INTAKE))
+    if source.media is None and (media or (root / "JPEGImages").is_dir()):
+        _miss(stage, lost)
     if media:
         stage.add_media(pa.table({"item_id": pa.array(list(media), _TEXT), "path": pa.array(list(media.values()), _TEXT)}))
     if source.classes is not None:
         declare_classes(source, stage, exclusive=False)
     else:
         _label_map(root, stage)
+
+
+def _image(images: dict[str, str], item: dict[str, Any]) -> str | None:
+    """The item's image: the one that it names, else the one of its own name."""
+    return images.get(item["uri"]) or next(
+        (images[name] for suffix in _SUFFIXES if (name := item["item_id"] + suffix) in images), None
+    )
+
+
+def _miss(stage: Stage, lost: list[str]) -> None:
+    told = {"problem": "missing_media", "of": "item", "source_id": None, "detail": "no file for it beside the annotations"}
+    if lost:
+        stage.add("intake", pa.Table.from_pylist([{"item_id": one, **told} for one in lost], schema=_INTAKE))
 
 
 def _read_file(file: Path, root: Path, rows: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
