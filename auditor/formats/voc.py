@@ -96,9 +96,7 @@ def read(source: Source, stage: Stage) -> None:
                 media[item["item_id"]] = found
             elif item["uri"]:
                 lost.append(item["item_id"])
-        for table, schema in (("item", _ITEM), ("annotation", _ANNOTATION), ("intake", _INTAKE)):
-            if rows[table]:
-                stage.add(table, pa.Table.from_pylist(rows[table], schema=schema))
+        _add(stage, rows)
         stage.progress("reading VOC files", min(start + _BATCH, len(files)), len(files))
     # With --media they are looked for there; without any image beside the labels nobody has claimed that there are some.
     if source.media is None and (media or (root / "JPEGImages").is_dir()):
@@ -109,6 +107,12 @@ def read(source: Source, stage: Stage) -> None:
         declare_classes(source, stage, exclusive=False)
     else:
         _label_map(root, stage)
+
+
+def _add(stage: Stage, rows: dict[str, list[dict[str, Any]]]) -> None:
+    for table, schema in (("item", _ITEM), ("annotation", _ANNOTATION), ("intake", _INTAKE)):
+        if rows[table]:
+            stage.add(table, pa.Table.from_pylist(rows[table], schema=schema))
 
 
 def _image(images: dict[str, str], item: dict[str, Any]) -> str | None:
