@@ -357,6 +357,9 @@ def run_release(
         found = read_found(space.findings)
         with opened(space, work, progress) as at:
             differ = freshness.changed(found.body["made_from"], made_from(at))
+            if at.stale or not (space.measures / "keys.json").is_file():
+                what = f"{next(iter(at.stale))} is stale" if at.stale else "there are none"
+                raise AuditorError(f"the measures are not those of this state: {what}", "run dvc repro (or auditor measure)")
             if differ or not _decided(space, found):
                 raise AuditorError(
                     f"the gate has not decided on this state{f': {differ[0]} changed since the checks' if differ else ''}",

@@ -649,3 +649,12 @@ def test_a_workspace_is_shown(shown, tmp_path, monkeypatch):
     made, _ = sources.of_workspace(shown, "space", space, lambda *_: None)
     assert made.samples == 12
     assert len(shown.dataset("space").get_field_schema(embedded_doc_type=shown._fo.Classification)) == 3  # one a person
+    # an old release is shown where it lies in DVC's cache
+    for words in (["measure"], ["gate"], ["release", "v1"]):
+        assert CliRunner().invoke(cli, words, catch_exceptions=False).exit_code == 0
+    worlds.votes_csv(tmp_path / "votes.csv", items=5)
+    assert CliRunner().invoke(cli, ["import", str(votes), "--name", "crowd"], catch_exceptions=False).exit_code == 0
+    with pytest.raises(AuditorError, match="v1 has no findings yet"):
+        sources.of_workspace(shown, "old", space, lambda *_: None, "v1")
+    assert CliRunner().invoke(cli, ["check", "--at", "v1"], catch_exceptions=False).exit_code == 0
+    assert sources.of_workspace(shown, "old", space, lambda *_: None, "v1")[0].samples == 12

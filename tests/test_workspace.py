@@ -224,6 +224,14 @@ def test_release_needs_a_gate_that_passed_at_this_state(space):
     assert "the gate has not decided on this state" in run(space, "release", "v2", code=3)
 
 
+def test_a_release_needs_its_measures(space):
+    run(space, "check")
+    run(space, "gate")
+    assert "the measures are not those of this state: there are none" in run(space, "release", "v1", code=3)
+    run(space, "measure")
+    assert "released v1" in run(space, "release", "v1")
+
+
 def failing(space):
     """The same votes, and an item whose splits contradict each other."""
     path = space.parent / "answers.csv"

@@ -24,6 +24,9 @@ from auditor.cli.options import FILE, FOLDER, reading, request
     type=click.Path(file_okay=False, path_type=Path),
     help="Where datasets stay, in clear; .auditor/views when not given.",
 )
+@click.option(
+    "--at", "revision", default="", metavar="REVISION", help="An old release of the workspace, after check --at REVISION."
+)
 @click.option("--export", "target", type=click.Path(path_type=Path), help="Write a FiftyOneDataset here, without the app.")
 @click.option("--pull", is_flag=True, help="Bring back the tags that people gave in the app.")
 @click.option("--tags", type=click.Path(dir_okay=False, path_type=Path), default=Path("tags.csv"), show_default=True,

@@ -42,19 +42,29 @@ def of_request(
 
 
 def of_workspace(
-    shown: Views, name: str, space: Workspace, progress: Callable[[str, int, int | None], None]
+    shown: Views, name: str, space: Workspace, progress: Callable[[str, int, int | None], None], revision: str = ""
 ) -> tuple[Built, tuple[str, ...]]:
     """Load a workspace's tables, as its policy opens them, and its findings as they are.
+
+    Args:
+        shown: the open views.
+        name: the dataset's.
+        space: the workspace.
+        progress: called with what, done, total.
+        revision: an old release, whose tables lie in DVC's cache and whose findings `check --at` has written.
 
     Raises:
         AuditorError: the checks have not been asked yet.
     """
-    from auditor import opening
+    from auditor import opening, release
 
-    findings = space.findings / "findings.parquet"
+    folder = space.root / "at" / revision.replace("/", "_") if revision else space.findings
+    findings = folder / "findings.parquet"
     if not findings.is_file():
-        raise AuditorError("this workspace has no findings yet", "dvc repro, or auditor check")
-    with tempfile.TemporaryDirectory(prefix="auditor-") as work, opening.opened(space, Path(work), progress) as at:
+        at_revision = f" --at {revision}" if revision else ""
+        raise AuditorError(f"{revision or 'this workspace'} has no findings yet", f"run auditor check{at_revision}")
+    old = release.read_old(space, revision) if revision else None
+    with tempfile.TemporaryDirectory(prefix="auditor-") as work, opening.opened(space, Path(work), progress, old=old) as at:
         media = _media(at.session.tables.media, at.session.hidden)
         titles = {one.id: one.header.title for one in at.checks}
         return shown.build(name, Material(at.session.tables.paths, media, findings, titles)), at.notes

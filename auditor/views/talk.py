@@ -43,7 +43,11 @@ def view(request: Request | None, options: Mapping[str, Any], progress: Callable
     with views.opened(
         folder, mongod=options["mongod"], share=not makes and (options["pull"] or options["target"]), progress=progress
     ) as shown:
-        name = _made(shown, request, space, options["name"], progress) if makes else _there(shown, options["name"])
+        name = (
+            _made(shown, request, space, options["name"], options["revision"], progress)
+            if makes
+            else _there(shown, options["name"])
+        )
         if options["pull"]:
             _pull(shown, name, options["tags"])
         if options["target"]:
@@ -66,6 +70,7 @@ def _made(
     request: Request | None,
     space: Workspace | None,
     name: str,
+    revision: str,
     progress: Callable[[str, int, int | None], None],
 ) -> str:
     if request is not None:
@@ -73,8 +78,8 @@ def _made(
         built, notes = sources.of_request(shown, name, request, progress)
     else:
         assert space is not None
-        name = name or space.root.resolve().name
-        built, notes = sources.of_workspace(shown, name, space, progress)
+        name = name or "-".join(filter(None, [space.root.resolve().name, revision]))
+        built, notes = sources.of_workspace(shown, name, space, progress, revision)
     for note in notes:
         click.echo(f"note: {visible(note)}", err=True)
     _say(built)
