@@ -84,7 +84,10 @@ TABLES: dict[str, Table] = {
             "annotation_id": Column("VARCHAR", "the source's id, else a hash of item, task, annotator and ordinal"),
             "item_id": Column("VARCHAR", "the item it is about"),
             "task": Column("VARCHAR", "the question asked; 'label' where the source asks one only"),
-            "type": Column("VARCHAR", "class | box | polygon | mask | keypoints | span | segment | text | value | relation"),
+            "type": Column(
+                "VARCHAR",
+                "class | box | polygon | mask | keypoints | span | segment | text | value | relation; NULL: only its label was read",
+            ),
             "annotator_id": Column("VARCHAR", "who or what made it", supply=_PEOPLE),
             "source": Column("VARCHAR", "human | model | rule | synthetic | gold"),
             "label": Column("VARCHAR", "the class, as the source writes it"),
@@ -197,7 +200,7 @@ TABLES: dict[str, Table] = {
         ("intake_id",),
         {
             "intake_id": Column("VARCHAR", "a hash of the other columns and their ordinal"),
-            "problem": Column("VARCHAR", "duplicate_id | missing_id | unreadable_media | missing_media | bad_value"),
+            "problem": Column("VARCHAR", "duplicate_id | missing_id | unreadable_media | missing_media | bad_value | not_read"),
             "of": Column("VARCHAR", "item | annotation"),
             "item_id": Column("VARCHAR", "the item, under the id it was given"),
             "annotation_id": Column("VARCHAR", "the annotation, under the id it was given"),
