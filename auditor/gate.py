@@ -123,6 +123,10 @@ def decide(
     reasons += ["no check could run"] if nothing_ran else []
     reasons += ["no annotations were read"] if nothing_read else []
     reasons += [f"{decision.check_id}: {decision.reason}" for decision in failed]
+    # One that was not even asked (`--only` left it out) has no decision.
+    if left_out := [name for name in settings.gate.require if name not in results]:
+        verdict = "incomplete"
+        reasons = [*(f"{name} is required and was not asked" for name in left_out), *reasons]
     return Verdict(verdict, tuple(reasons), tuple(decisions), tuple(notes))
 
 

@@ -8,7 +8,7 @@ ids where the source has none, keeps rows with duplicate or missing ids under su
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from auditor.tables import TABLES, Table, literal, present_columns, quoted, select_typed, write_parquet
@@ -50,6 +50,11 @@ def _select_part(part: _Part | None, used: list[str], table: Table) -> str:
         f"SELECT {typed}, {part.source} AS _source, {literal(part.file)} AS _file, {part.number} AS _part, rowid AS _row, "
         f"{'annotation_id' in has} AS _has_id FROM {part.relation}"
     )
+
+
+def _task_of(part: _Part) -> str:
+    """SQL for the task of a part's rows."""
+    return "coalesce(task, 'label')" if "task" in part.columns else "'label'"
 
 
 @dataclass(frozen=True)
@@ -174,6 +179,7 @@ class Stage:
             folder: where `item.parquet` and so on go.
             media_root: where to look for media that no format has located, by uri and then by item id.
         """
+        self._part_ontologies()
         self._union_all()
         self._name_annotations()
         self._locate_media(media_root)
@@ -200,6 +206,54 @@ class Stage:
         """Columns of a table that some source has; the others need not be carried along."""
         given = _ALWAYS.get(table, frozenset(TABLES[table].columns)).union(*(part.columns for part in self._parts[table]))
         return [column for column in TABLES[table].columns if column in given]
+
+    def _part_ontologies(self) -> None:
+        """A source's ontology speaks of that source: others that ask by the same name are not judged by it.
+
+        Where they answer by other means (boxes here, classes there) theirs is a task of its own; else their labels are added.
+        """
+        declared: dict[str, set[int]] = {}
+        for part in self._parts["ontology"]:
+            for (task,) in self.con.execute(f"SELECT DISTINCT task FROM {part.relation} WHERE task IS NOT NULL").fetchall():
+                declared.setdefault(task, set()).add(part.source)
+        if not declared or len({part.source for part in self._parts["annotation"]}) < 2:
+            return
+        types: dict[tuple[str, int], set[str | None]] = {}
+        files: dict[int, str] = {}
+        for part in self._parts["annotation"]:
+            files.setdefault(part.source, part.file)
+            task, kind = _task_of(part), "type" if "type" in part.columns else "NULL"
+            for name, found in self.con.execute(f"SELECT DISTINCT {task}, {kind} FROM {part.relation}").fetchall():
+                types.setdefault((name, part.source), set()).add(found)
+        for (task, source), own in sorted(types.items(), key=lambda entry: entry[0]):
+            if task not in declared or source in declared[task]:
+                continue
+            theirs = set().union(*(types.get((task, other), set()) for other in declared[task]))
+            if theirs and not theirs & own:
+                self._rename_task(task, source, f"{task} ({files[source]})")
+                self.note(
+                    f"the task {task!r} of {files[source]} is called '{task} ({files[source]})': another source asks it differently"
+                )
+            else:
+                self._declare_used(task, source)
+
+    def _rename_task(self, task: str, source: int, name: str) -> None:
+        for table in ("annotation", "prediction", "model"):
+            for number, part in enumerate(self._parts[table]):
+                if part.source == source:
+                    if "task" not in part.columns:
+                        self.con.execute(f"ALTER TABLE {part.relation} ADD COLUMN task VARCHAR")
+                        self._parts[table][number] = replace(part, columns=part.columns | {"task"})
+                    self.con.execute(f"UPDATE {part.relation} SET task = ? WHERE coalesce(task, 'label') = ?", [name, task])
+
+    def _declare_used(self, task: str, source: int) -> None:
+        for part in list(self._parts["annotation"]):
+            if part.source == source and "label" in part.columns:
+                self.add(
+                    "ontology",
+                    f"SELECT DISTINCT {literal(task)} AS task, label FROM {part.relation} "
+                    f"WHERE label IS NOT NULL AND {_task_of(part)} = {literal(task)}",
+                )
 
     def _union_all(self) -> None:
         """A view `raw_…` over all that was added, with where each row came from; and the small tables, made unique."""

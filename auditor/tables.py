@@ -89,7 +89,10 @@ TABLES: dict[str, Table] = {
             "annotation_id": Column("VARCHAR", "the source's id, else a hash of item, task, annotator and ordinal"),
             "item_id": Column("VARCHAR", "the item it is about"),
             "task": Column("VARCHAR", "the question asked; 'label' where the source asks one only"),
-            "type": Column("VARCHAR", "class | box | polygon | mask | keypoints | span | segment | text | value | relation"),
+            "type": Column(
+                "VARCHAR",
+                "class | box | polygon | mask | keypoints | span | segment | text | value | relation; NULL: only its label was read",
+            ),
             "annotator_id": Column("VARCHAR", "who or what made it", supply=_PEOPLE),
             "source": Column("VARCHAR", "human | model | rule | synthetic | gold"),
             "label": Column("VARCHAR", "the class, as the source writes it"),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
@@ -13,8 +15,29 @@ from tests.skips import unlisted
 # How long one example takes says more about what else the machine does than about the code.
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 ROOT = Path(__file__).resolve().parent.parent
 _SKIPPED = pytest.StashKey[list[tuple[str, str]]]()
+
+
+@pytest.fixture(scope="session")
+def playwright() -> Iterator[Any]:
+    """Playwright, once for all browser tests: its loop cannot run twice in one process."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The program of a headless Chromium."""
+    executable = shutil.which("chromium-headless-shell") or shutil.which("chromium")
+    if executable is None:
+        pytest.skip("no chromium-headless-shell or chromium is in PATH")
+    return executable
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from auditor.errors import AuditorError, InputError
 from auditor.formats import coco, detect, jsonscan, rle
 from auditor.stage import Source, Stage, Tables
+from tests.asked import ask
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,12 +58,12 @@ def test_kinds_of_annotation(tmp_path: Path) -> None:
             {"id": 2, "image_id": 5, "category_id": 2, "bbox": [0, 0, 4, 4], "segmentation": [[0, 0, 4, 0, 4, 4]]},
             {
                 "id": 3,
-                "image_id": 6,
+                "image_id": 5,
                 "category_id": 1,
                 "segmentation": {"counts": [10, 10, 5, 10, 15], "size": [5, 10]},
                 "iscrowd": 1,
             },
-            {"id": 4, "image_id": 6, "category_id": 1, "segmentation": {"counts": "::50:", "size": [5, 10]}},
+            {"id": 4, "image_id": 5, "category_id": 1, "segmentation": {"counts": "::50:", "size": [5, 10]}},
             {"id": 5, "image_id": 6, "category_id": 1, "keypoints": [1, 2, 2, 3, 4, 0], "bbox": [1, 2, 2, 2]},
             {"id": 6, "image_id": 6, "category_id": 2},
             {"id": 7, "image_id": 6, "caption": "two “dogs”"},
@@ -282,3 +283,76 @@ def test_any_bytes_are_read_or_refused(tmp_path_factory: pytest.TempPathFactory,
     assert 0 <= coco.detect(path, path.read_bytes()) <= 1
     with contextlib.suppress(AuditorError):  # any other exception fails
         run(path, folder)
+
+
+@given(
+    st.lists(
+        st.one_of(st.lists(st.integers(0, 2**30), max_size=12).map(rle.encode), st.text("0Oo`PZ\x7f\xff/:5", max_size=8)),
+        max_size=6,
+    )
+)
+def test_totals_are_sums_of_what_is_decoded(texts: list[str]) -> None:
+    expected = []
+    for text in texts:
+        try:
+            counts = rle.decode(text)
+            expected.append(sum(counts) if max(counts, default=0) <= 1 << 40 else -1)
+        except ValueError:
+            expected.append(-1)
+    assert rle.totals(texts).tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("mask", "said"),
+    [
+        ({"size": [5, 10], "counts": "@@@@garbage\u00ff"}, "cannot be read"),
+        ({"size": [5, 10], "counts": "0"}, "do not add up"),
+        ({"size": [5, 10], "counts": [0, 51]}, "do not add up"),
+        ({"size": [6, 10], "counts": [0, 60]}, "its mask is 10 x 6, its image 10 x 5"),
+        ({"size": [10**6, 10**6], "counts": [0, 10**12]}, "a size that no image has"),
+        ({"size": [5, 10]}, "neither polygons nor"),
+        ({"size": [5, "wide"], "counts": [0, 50]}, "neither polygons nor"),
+        ({"size": [-5, -10], "counts": [0, 50]}, "a size that no image has"),
+        ({"size": [1e400, 10], "counts": [1e400, 50]}, "neither polygons nor"),
+    ],
+)
+def test_a_mask_that_is_none_is_told(tmp_path: Path, mask: dict[str, Any], said: str) -> None:
+    path = write(tmp_path, [{"id": 1, "image_id": 5, "category_id": 1, "segmentation": mask, "bbox": [0, 0, 1, 1]}])
+    path.write_text(path.read_text().replace("Infinity", "1e400"))
+    tables, rows = run(path, tmp_path)
+    (told,) = rows_of(tables, "intake")
+    assert (told["problem"], told["annotation_id"]) == ("bad_value", "1")
+    assert said in told["detail"]
+    assert (rows[0]["mask"] is None) is ("its image" not in said)
+
+
+def test_numbers_beyond_double_are_told_and_kept_out(tmp_path: Path) -> None:
+    odd = [
+        {"id": 1, "image_id": 5, "category_id": 1, "bbox": [1e400, 2, 3, 4]},
+        {"id": 2, "image_id": 5, "category_id": 1, "bbox": [0, 2, 3, 4], "score": 1e400},
+        {"id": 3, "image_id": 5, "category_id": 1, "bbox": [0, 2, 3, 4], "keypoints": [1e400, -1e400, 2]},
+        {"id": 4, "image_id": 5, "category_id": 1, "bbox": [0, 2, 3, 4], "segmentation": [[1e400, 1, 2, 3, 4, 5]]},
+    ]
+    path = write(tmp_path, odd)
+    path.write_text(path.read_text().replace("Infinity", "1e400"))
+    tables, rows = run(path, tmp_path)
+    assert sorted(row["annotation_id"] for row in rows_of(tables, "intake")) == ["1", "2", "3", "4"]
+    assert "inf" not in str(rows)
+
+
+def test_a_size_that_is_none_is_told(tmp_path: Path) -> None:
+    sizes = ["wide", -100, 1e20, [3], 0, 7, "8", None]
+    images = [{"id": n, "file_name": f"{n}.jpg", "width": size, "height": 5} for n, size in enumerate(sizes)]
+    tables, _ = run(write(tmp_path, [], images=images), tmp_path)
+    told = [(row["problem"], row["of"], row["item_id"]) for row in rows_of(tables, "intake")]
+    assert sorted(told) == [("bad_value", "item", f"{n}.jpg") for n in range(4)]
+
+
+def test_annotations_without_images_are_orphans(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    for more in ({}, {"images": []}):
+        path.write_text(
+            json.dumps({"categories": BASE["categories"], "annotations": [{"id": 1, "image_id": 5, "category_id": 1}], **more})
+        )
+        found = ask(Source(path), tmp_path / str(len(more)), ("consistency/orphan_annotation",))
+        assert [row["item_id"] for row in found.rows["consistency/orphan_annotation"]] == ["image_id:5"]

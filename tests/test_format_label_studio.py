@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from auditor.errors import AuditorError, InputError
 from auditor.formats import detect, label_studio, rle
 from auditor.stage import Source, Stage, Tables
+from tests.asked import ask
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -112,6 +113,7 @@ def test_answers_of_every_kind(tmp_path: Path) -> None:
         "7:x": ("text", None, None, "one"),
         "7:x:1": ("text", None, None, "two"),
         "7:w": ("class", "left", None, None),
+        "7:k": (None, None, None, None),
     }
     assert any("'ranker'" in note for note in tables.notes)
 
@@ -323,3 +325,52 @@ def test_a_configuration_none_of_whose_labels_is_used_is_another_export_s(tmp_pa
     ours = one([result("rectanglelabels", "r", BOX | {"rectanglelabels": ["parasite"]}, **SIZE)])
     tables, _ = run(write(tmp_path, ours), tmp_path / "2")
     assert [row["label"] for row in rows_of(tables, "ontology")] == ["parasite"]
+
+
+def test_video_boxes_without_a_size_stay_in_per_cent(tmp_path):
+    frames = [{**BOX, "frame": 1, "enabled": True}, {**BOX, "frame": 9, "x": "1"}]
+    video = result("videorectangle", "v", {"sequence": frames[:1], "labels": ["Car"]})
+    tables, (row,) = run(write(tmp_path, one([video], {"video": "a.mp4"})), tmp_path)
+    assert [row[side] for side in ("x", "y", "w", "h", "angle", "frame", "label")] == [10, 20, 30, 40, 5, 0, "Car"]
+    assert tables.rows["intake"] == 0
+    assert any("1 box is in per cent" in note for note in tables.notes)
+    image = result("rectanglelabels", "r", {**BOX, "rectanglelabels": ["Car"]})
+    tables, (row,) = run(write(tmp_path, one([image])), tmp_path / "image")
+    assert row["x"] is None
+    assert [told["problem"] for told in rows_of(tables, "intake")] == ["bad_value"]
+
+
+def test_ids_are_missing_only_where_others_of_their_kind_have_one(tmp_path):
+    choice = result("choices", "c", {"choices": ["yes"]})
+    guess = {"model_version": "m", "result": [choice]}
+    answer = {"completed_by": 1, "result": [choice]}
+    for name, tasks, missing in (
+        ("none", [{"id": n, "data": {"text": "a"}, "annotations": [answer], "predictions": [guess]} for n in range(3)], 0),
+        (
+            "answers",
+            [{"id": n, "data": {"text": "a"}, "annotations": [{**answer, "id": n}], "predictions": [guess]} for n in range(3)],
+            0,
+        ),
+        ("mixed", [{"id": 1, "data": {"text": "a"}, "annotations": [answer, {**answer, "id": 2}], "predictions": [guess]}], 1),
+    ):
+        tables, rows = run(write(tmp_path, tasks), tmp_path / name)
+        assert [told["problem"] for told in rows_of(tables, "intake")] == ["missing_id"] * missing, name
+        assert len({row["annotation_id"] for row in rows}) == len(rows)
+
+
+def test_an_item_whose_answer_is_not_read_is_labelled_and_the_rest_is_told(tmp_path):
+    series = result("timeserieslabels", "t", {"start": "2020-01-01", "end": "2020-01-02", "timeserieslabels": ["Run"]})
+    path = write(tmp_path, [{**one([series])[0], "id": n, "annotations": [{"id": n, "result": [series]}]} for n in range(3)])
+    found = ask(Source(path), tmp_path, ("consistency/",))
+    assert found.found("error") == {"consistency/not_read": 1}
+    assert found.found("warning") == {}
+    assert [row["detail"] for row in found.rows["consistency/not_read"]] == [
+        "3 results of the type 'timeserieslabels' were not read"
+    ]
+
+
+def test_a_folder_s_configuration_judges_its_own_export_only(shared_data, tmp_path):
+    folder = shared_data / "format-fixtures" / "label_studio"
+    found = ask(Source(folder), tmp_path, ("consistency/undefined_class", "consistency/box_out_of_image"))
+    # One box of a person, and of the model it was taken from, truly reaches outside; those that are turned do not count.
+    assert found.found("error") == {"consistency/box_out_of_image": 2}

@@ -66,6 +66,11 @@ def test_a_required_check_that_was_skipped_is_incomplete_others_are_not():
     assert "is required" in verdict.reasons[0]
 
 
+def test_a_required_check_that_was_not_asked_is_incomplete():
+    verdict = one(found(0), settings=Settings(gate=GateSettings(require=("f/c", "f/other"))))
+    assert (verdict.result, verdict.reasons) == ("incomplete", ("f/other is required and was not asked",))
+
+
 def test_where_nothing_ran_nothing_passed():
     verdict = one(Result("f/c", "skipped", reason="no rows"))
     assert verdict.result == "incomplete"

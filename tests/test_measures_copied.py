@@ -58,7 +58,10 @@ def known(rows):
 
 
 def pairs_of(folder, rows, gold):
-    table = measured.table(measured.of_rows(folder, annotation=known(annotations(rows, gold))), "annotator_pair")
+    opened = measured.of_rows(folder, annotation=known(annotations(rows, gold)))
+    if opened.measure("annotator_pair") is not None:
+        return {}  # nobody is known
+    table = measured.table(opened, "annotator_pair")
     return {tuple(sorted((row["annotator_id"], row["other_annotator"]))): row for row in table}
 
 

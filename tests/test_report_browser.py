@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -50,16 +49,10 @@ CONTRAST = """
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    executable = shutil.which("chromium-headless-shell") or shutil.which("chromium")
-    if executable is None:
-        pytest.skip("no chromium-headless-shell or chromium is in PATH")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        made = playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
-        yield made
-        made.close()
+def browser(playwright: Any, chromium: str) -> Iterator[Any]:
+    made = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="session")

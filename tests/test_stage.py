@@ -108,3 +108,27 @@ def test_same_rows_same_bytes(tmp_path_factory, rows, seed):
     once = stage_tables(folder / "1", annotation=described).paths["annotation"]
     again = stage_tables(folder / "2", annotation=shuffled).paths["annotation"]
     assert sha256_file(once) == sha256_file(again)
+
+
+def two_sources(tmp_path, second):
+    tmp_path.mkdir()
+    stage = Stage(duckdb.connect(), tmp_path)
+    stage.begin("boxes.json")
+    stage.add("annotation", pa.table({"item_id": ["i"], "type": ["box"], "label": ["cat"]}))
+    stage.add("ontology", pa.table({"task": ["label"], "label": ["cat"], "exclusive": [False]}))
+    stage.begin("votes.csv")
+    stage.add("annotation", pa.table(second))
+    tables = stage.finish(tmp_path)
+    said = {(row["task"], row["label"]) for row in read(tables.paths["annotation"])}
+    return said, [(row["task"], row["label"], row["exclusive"]) for row in read(tables.paths["ontology"])], tables.notes
+
+
+def test_an_ontology_does_not_judge_another_source(tmp_path):
+    said, offered, notes = two_sources(tmp_path / "1", {"item_id": ["i", "i"], "type": ["class"] * 2, "label": ["cat", "dog"]})
+    assert said == {("label", "cat"), ("label (votes.csv)", "cat"), ("label (votes.csv)", "dog")}
+    assert offered == [("label", "cat", False)]
+    assert any("'label (votes.csv)'" in note for note in notes)
+    # The same kind of answer is the same question: it stays comparable, and brings its own labels.
+    said, offered, _ = two_sources(tmp_path / "2", {"item_id": ["i", "i"], "type": ["box"] * 2, "label": ["cat", "dog"]})
+    assert said == {("label", "cat"), ("label", "dog")}
+    assert offered == [("label", "cat", False), ("label", "dog", None)]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import os
-import shutil
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -54,33 +53,27 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, list
 
 
 @pytest.fixture(scope="module")
-def page(served: tuple[str, list[str]]) -> Iterator[Any]:
+def page(served: tuple[str, list[str]], playwright: Any, chromium: str) -> Iterator[Any]:
     """The app's page, its invitation dismissed; `asked` of the page lists requests to anybody but the loopback."""
-    executable = shutil.which("chromium-headless-shell") or shutil.which("chromium")
-    if executable is None:
-        pytest.skip("no chromium-headless-shell or chromium is in PATH")
-    from playwright.sync_api import sync_playwright
+    browser = playwright.chromium.launch(executable_path=chromium, args=[*ARGUMENTS, "--enable-unsafe-swiftshader"])
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    opened = context.new_page()
+    opened.asked = []
+    opened.faults = []
 
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=[*ARGUMENTS, "--enable-unsafe-swiftshader"])
-        context = browser.new_context(viewport={"width": 1280, "height": 800})
-        opened = context.new_page()
-        opened.asked = []
-        opened.faults = []
+    def route(route: Any) -> None:
+        if route.request.url.startswith(("http://127.0.0.1:", "data:", "blob:")):
+            route.continue_()
+        else:
+            opened.asked.append(route.request.url)
+            route.abort()
 
-        def route(route: Any) -> None:
-            if route.request.url.startswith(("http://127.0.0.1:", "data:", "blob:")):
-                route.continue_()
-            else:
-                opened.asked.append(route.request.url)
-                route.abort()
-
-        context.route("**/*", route)
-        opened.on("pageerror", lambda error: opened.faults.append(str(error)))
-        opened.goto(served[0])
-        opened.get_by_text("Dismiss", exact=True).click(timeout=PATIENCE)
-        yield opened
-        browser.close()
+    context.route("**/*", route)
+    opened.on("pageerror", lambda error: opened.faults.append(str(error)))
+    opened.goto(served[0])
+    opened.get_by_text("Dismiss", exact=True).click(timeout=PATIENCE)
+    yield opened
+    browser.close()
 
 
 def shot(page: Any, name: str) -> None:

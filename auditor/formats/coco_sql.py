@@ -24,9 +24,15 @@ def _given(key: str) -> str:
     return f"coalesce(json_type(elem, '$.{key}'), 'NULL') <> 'NULL'"
 
 
+def _odd_size(side: str) -> str:
+    """What is wrong with an image's width or height; 0 stands for unknown in many tools."""
+    return f"CASE WHEN {_given(side)} AND (s.{side} IS NULL OR NOT s.{side} BETWEEN 0 AND 2147483647) THEN '{side} is no number of pixels' END"
+
+
 IMAGE = (
     "SELECT @file AS file, @split AS split, nth, nullif(s.id, '') AS id, nullif(s.file_name, '') AS file_name, "
-    + _whole("s.width") + " AS width, " + _whole("s.height") + " AS height, TRY_CAST(s.date_captured AS TIMESTAMP) AS captured_at "
+    + _whole("s.width") + " AS width, " + _whole("s.height") + " AS height, TRY_CAST(s.date_captured AS TIMESTAMP) AS captured_at, "
+    f"concat_ws(', ', {_odd_size('width')}, {_odd_size('height')}) AS detail "
     """FROM (SELECT nth, elem, json_transform(elem, '{"id":"VARCHAR","file_name":"VARCHAR","width":"DOUBLE","height":"DOUBLE","date_captured":"VARCHAR"}') AS s """
     f"FROM coco_elem WHERE {_ONCE})"
 )  # fmt: skip
@@ -58,6 +64,7 @@ _COUNTS = (
 )
 # Segmentations are read as polygons; those that are none (one in a hundred) are looked at again: k and z are a code and its size.
 _ELEMENT = (
+    "SELECT *, CASE WHEN odd = 'OBJECT' THEN coco_mask(k, z) END AS unmasked FROM ("
     f"SELECT *, CASE WHEN odd = 'OBJECT' THEN {_COUNTS} END AS k, CASE WHEN odd = 'OBJECT' THEN {_RUNS}.size END AS z FROM ("
     "SELECT *, CASE WHEN s.segmentation IS NULL THEN json_type(elem, '$.segmentation') END AS odd "
     f"FROM (SELECT *, json_transform(elem, '{_SHAPE}') AS s FROM coco_elem WHERE "
@@ -86,23 +93,23 @@ PARSED = (
     f"CASE WHEN (s.bbox IS NULL AND {_given('bbox')}) OR len(s.bbox) NOT IN (0, 4) OR {_wrong('s.bbox')} THEN 'bbox is not four numbers' END, "
     f"CASE WHEN (s.keypoints IS NULL AND {_given('keypoints')}) OR len(s.keypoints) % 3 <> 0 OR {_wrong('s.keypoints')} THEN 'keypoints are not triples of numbers' END, "
     f"CASE WHEN odd NOT IN ('OBJECT', 'NULL') OR flat_wrong OR len(list_filter(s.segmentation, lambda r: r IS NULL OR len(r) % 2 = 1)) > 0 "
-    f"OR (odd = 'OBJECT' AND (k IS NULL OR len(z) IS DISTINCT FROM 2)) THEN 'segmentation is neither polygons nor a run-length code' END, "
+    f"THEN 'segmentation is neither polygons nor a run-length code' WHEN unmasked <> '' THEN 'segmentation ' || unmasked END, "
     f"CASE WHEN (s.score IS NULL AND {_given('score')}) OR NOT isfinite(s.score) THEN 'score is not a number' END) AS detail, "
     "CASE WHEN len(s.keypoints) > 0 THEN 'keypoints' WHEN odd = 'OBJECT' THEN 'mask' WHEN len(s.segmentation) > 0 THEN 'polygon' "
     "WHEN len(s.bbox) > 0 THEN 'box' WHEN s.caption IS NOT NULL THEN 'text' ELSE 'class' END AS type, "
     "CASE WHEN s.score IS NULL THEN 'human' ELSE 'model' END AS source, s.caption AS text, "
     + f"{_side(1)} AS x, {_side(2)} AS y, {_side(3)} AS w, {_side(4)} AS h, "
     + "CASE WHEN len(s.segmentation) > 0 AND NOT flat_wrong THEN s.segmentation END AS polygon, "
-    + "CASE WHEN k IS NOT NULL AND len(z) = 2 AND z[1] BETWEEN 0 AND 2147483647 AND z[2] BETWEEN 0 AND 2147483647 "
-    "THEN {'height': z[1], 'width': z[2], 'counts': k} END AS mask, "
-    + "CASE WHEN len(s.keypoints) >= 3 THEN list_transform(range(len(s.keypoints) // 3), lambda p: {'x': s.keypoints[3 * p + 1], 'y': s.keypoints[3 * p + 2], "
+    + "CASE WHEN unmasked = '' THEN {'height': z[1], 'width': z[2], 'counts': k} END AS mask, "
+    + "CASE WHEN len(s.keypoints) >= 3 THEN list_transform(range(len(s.keypoints) // 3), lambda p: "
+    "{'x': CASE WHEN isfinite(s.keypoints[3 * p + 1]) THEN s.keypoints[3 * p + 1] END, 'y': CASE WHEN isfinite(s.keypoints[3 * p + 2]) THEN s.keypoints[3 * p + 2] END, "
     "'v': CASE WHEN s.keypoints[3 * p + 3] BETWEEN 0 AND 2 THEN CAST(s.keypoints[3 * p + 3] AS INTEGER) END}) END AS keypoints, "
     "CASE WHEN isfinite(s.score) THEN s.score END AS confidence, "
     "CASE WHEN s.area IS NOT NULL AND s.iscrowd IS NOT NULL THEN MAP {'area': s.area, 'iscrowd': s.iscrowd} "
     "WHEN s.area IS NOT NULL THEN MAP {'area': s.area} WHEN s.iscrowd IS NOT NULL THEN MAP {'iscrowd': s.iscrowd} END AS attributes "
     "FROM (SELECT *, NOT isfinite(coalesce(list_aggregate(s.bbox, 'sum'), 0) + coalesce(list_aggregate(s.keypoints, 'sum'), 0) "
     "+ coalesce(list_aggregate(flat, 'sum'), 0) + coalesce(s.score, 0) + coalesce(TRY_CAST(s.area AS DOUBLE), 0)) AS endless, "
-    f"{_wrong('flat')} AS flat_wrong FROM (SELECT *, flatten(s.segmentation) AS flat FROM ({_ELEMENT} {_ONCE})))))"
+    f"{_wrong('flat')} AS flat_wrong FROM (SELECT *, flatten(s.segmentation) AS flat FROM ({_ELEMENT} {_ONCE}))))))"
 )
 
 # Positional, since rows without ids are numbered in the order in which they stand: a join by key need not keep it, and to sort the

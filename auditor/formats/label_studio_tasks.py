@@ -80,6 +80,9 @@ class Reader:
     people: dict[str, Row] = field(default_factory=dict)
     cancelled: int = 0
     unknown: Counter[str] = field(default_factory=Counter)
+    percent: int = 0
+    named: set[bool] = field(default_factory=set)
+    nameless: list[tuple[bool, pa.Table]] = field(default_factory=list)
     used: dict[str, set[str]] = field(default_factory=dict)
 
     def take(self, nth: int, task: Any) -> None:
@@ -101,6 +104,9 @@ class Reader:
     def finish(self) -> None:
         """Put what is left on the stage, and tell what was left out."""
         self._flush()
+        for guessed, table in self.nameless:
+            # Ids are missing only where others of their kind have one: predictions that were imported mostly have none at all.
+            self.stage.add("annotation", table if guessed in self.named else table.drop_columns(["annotation_id"]))
         tables = (
             ("item", self.items, _ITEM),
             ("intake", self.intake, _INTAKE),
@@ -115,8 +121,15 @@ class Reader:
             self.stage.add("ontology", pa.Table.from_pylist(ontology, schema=schema))
         if self.cancelled:
             self.stage.note(f"{self.file.name}: {self.cancelled:,} cancelled completions were left out")
+        if self.percent:
+            boxes = f"{self.percent:,} {'box is' if self.percent == 1 else 'boxes are'}"
+            self.stage.note(f"{self.file.name}: {boxes} in per cent, as the export does not hold the video's size")
         for kind, count in sorted(self.unknown.items()):
-            self.stage.note(f"{self.file.name}: {count:,} results of the type {kind[:60]!r} were not read")
+            results = f"{count:,} {'result' if count == 1 else 'results'} of the type {kind[:60]!r}"
+            unread = f"{results} {'was' if count == 1 else 'were'} not read"
+            self.stage.note(f"{self.file.name}: {unread}")
+            told = {"problem": "not_read", "of": "annotation", "detail": unread}
+            self.stage.add("intake", pa.Table.from_pylist([told], schema=_INTAKE))
 
     def _ontology(self) -> list[Row]:
         """The configuration's labels, of those tasks where it is this export's: a folder often holds several exports."""
@@ -132,9 +145,16 @@ class Reader:
         for row in self.annotations:
             if row.get("label") is not None:
                 self.used.setdefault(row["task"], set()).add(row["label"])
-        if self.annotations:
-            self.stage.add("annotation", pa.Table.from_pylist(self.annotations, schema=_ANNOTATION))
-            self.annotations = []
+        for guessed in (False, True):
+            mine = [row for row in self.annotations if (row["source"] == "model") is guessed]
+            with_id = [row for row in mine if row["annotation_id"] is not None]
+            without = [row for row in mine if row["annotation_id"] is None]
+            if with_id:
+                self.named.add(guessed)
+                self.stage.add("annotation", pa.Table.from_pylist(with_id, schema=_ANNOTATION))
+            if without:
+                self.nameless.append((guessed, pa.Table.from_pylist(without, schema=_ANNOTATION)))
+        self.annotations = []
 
     def _item(self, nth: int, task: Row) -> Row:
         data, item_id = mapping(task, "data"), text(task, "id")
@@ -261,8 +281,12 @@ class Reader:
             else:
                 audio = item["media"] in {"audio", "video"} or "channel" in mapping(result, "value")
                 found = list(rows(kind, result, item["text"], audio))
-                if not found and not (kind in {"choices", "taxonomy", "textarea"} and "value" in result):
+                unread = any(row.pop("unread", False) for row in found)
+                self.percent += sum(row.pop("percent", False) for row in found)
+                if unread or not (found or (kind in {"choices", "taxonomy", "textarea"} and "value" in result)):
                     self.unknown[kind] += 1
+                    # Somebody has answered, even if with something that has no label.
+                    found = found or [{"type": None}]
             prelabel = _prelabel(kind, proposed.get(own or ""))
             score = number(result, "score")
             track = own if any(row.get("frame") is not None for row in found) else None

@@ -156,6 +156,9 @@ def _regions(kind: str, value: Row, result: Row, content: str | None, audio: boo
         shapes = [_box(value, result) if "height" in value else _keypoint(value, result)]
     elif "start" in value and "end" in value and kind in {"labels", "hypertextlabels", "text", "hypertext", "audio", "region"}:
         shapes = [_range(value, content, audio)]
+    elif kind.endswith("labels") and isinstance(value.get(kind, value.get("labels")), list):
+        # A shape that is not read (of a time series, a dialogue): its labels are, lest the item count as unlabelled.
+        shapes = [{"type": None, "unread": True}]
     else:
         return
     for shape in shapes:
@@ -242,11 +245,15 @@ def _range(value: Row, content: str | None, audio: bool) -> Row:
 
 
 def _keyframes(value: Row, result: Row) -> Iterator[Row]:
-    """One box per keyframe, in per cent still: a video's size is not in the export."""
+    """One box per keyframe; in per cent still (`percent`) where the video's size is not in the export, as is usual."""
     for frame in listing(value, "sequence"):
         if not isinstance(frame, dict):
             raise WrongTypeError("sequence", "a list of objects")
         nth = number(frame, "frame")
         # Label Studio counts frames from 1.
         place = int(nth) - 1 if nth is not None and 1 <= nth <= 2**31 else None
-        yield {**_box(frame, result), "frame": place, "attributes": {key: str(frame[key]) for key in ("enabled",) if key in frame}}
+        row = _box(frame, result)
+        if row.get("problem") == _UNSIZED:
+            sides = {side: number(frame, key) for side, key in zip("xywh", ("x", "y", "width", "height"), strict=True)}
+            row = {"type": "box", "angle": row["angle"], **sides, "percent": True}
+        yield {**row, "frame": place, "attributes": {key: str(frame[key]) for key in ("enabled",) if key in frame}}

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 MAX_PIXELS = 64_000_000  # of a brush: four bytes a pixel are unpacked; more is a decompression bomb until somebody says otherwise
 _MAX_COUNT = 1 << 40
+_MAX_GROUPS = 9  # of five bits: more than a count of `_MAX_COUNT` needs
 
 
 def encode(counts: Sequence[int] | NDArray[np.int64]) -> str:
@@ -75,6 +76,53 @@ def decode(text: str) -> list[int]:
     if shift or any(count < 0 for count in counts):
         raise ValueError("not a run-length string")
     return counts
+
+
+def totals(texts: Sequence[str]) -> NDArray[np.int64]:
+    """How many pixels each of COCO's compressed strings counts; -1 where it is not such a string.
+
+    The same as `sum(decode(text))`, for many at once.
+
+    >>> totals(["::50:", "", "0P", "ÿ", "::5"]).tolist()
+    [50, 0, -1, -1, 25]
+    """
+    data = [text.encode("utf-8", "surrogatepass") for text in texts]
+    code = np.frombuffer(b"".join(data), np.uint8).astype(np.int64) - 48
+    lengths = np.array([len(text) for text in data], np.int64)
+    made = np.zeros(len(texts), np.int64)
+    # A number ends where no more groups of five bits follow, and so must every string.
+    owner = np.repeat(np.arange(len(texts)), lengths)
+    ends = code & 32 == 0
+    broken = np.zeros(len(texts), bool)
+    broken[owner[(code < 0) | (code > 63)]] = True
+    filled = lengths > 0
+    broken[filled] |= ~ends[np.cumsum(lengths)[filled] - 1]
+    keep = ~broken[owner]
+    code, ends, owner = code[keep], ends[keep], owner[keep]
+    if not len(code):
+        made[broken] = -1
+        return made
+    last = np.flatnonzero(ends)
+    first = np.append(0, last[:-1] + 1)
+    whose = owner[last]
+    groups = last - first + 1
+    broken[whose[groups > _MAX_GROUPS]] = True
+    shift = np.minimum(np.arange(len(code)) - np.repeat(first, groups), _MAX_GROUPS - 1) * 5
+    value = np.add.reduceat((code & 31) << shift, first)
+    value -= np.where(code[last] & 16, np.int64(1) << np.minimum(5 * groups, 5 * _MAX_GROUPS), 0)
+    # Counts are written as the difference to the one two before, from the fourth on: two running sums within each string.
+    starts = np.flatnonzero(np.append(True, whose[1:] != whose[:-1]))
+    nth = np.arange(len(whose)) - np.repeat(starts, np.diff(np.append(starts, len(whose))))
+    counts = value.copy()
+    for chain in ((nth % 2 == 1), (nth % 2 == 0) & (nth > 0)):
+        running = np.cumsum(value[chain])
+        begins = np.flatnonzero(np.append(True, whose[chain][1:] != whose[chain][:-1])) if chain.any() else np.empty(0, np.int64)
+        before = np.append(0, running)[begins]
+        counts[chain] = running - np.repeat(before, np.diff(np.append(begins, len(running))))
+    broken[whose[(counts < 0) | (counts > _MAX_COUNT)]] = True
+    np.add.at(made, whose, np.clip(counts, 0, _MAX_COUNT))
+    made[broken] = -1
+    return made
 
 
 def of_mask(mask: NDArray[np.bool_]) -> str:

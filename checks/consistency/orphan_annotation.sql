@@ -9,6 +9,7 @@
 -- scope      = "item"
 -- key        = ["item_id"]
 -- source     = "referential integrity: Codd 1970; labellint orphan labels"
+-- optional   = ["item"]
 -- ///
 SELECT a.item_id, min(a.annotation_id) AS annotation_id, count(*) AS annotations,
        format('{:,} annotation{} of an item that the item list does not hold', count(*), if(count(*) = 1, '', 's')) AS message

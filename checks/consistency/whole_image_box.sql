@@ -9,7 +9,7 @@
 -- scope      = "annotation"
 -- key        = ["annotation_id"]
 -- source     = "Encord, box covering the frame; CleanVision practice"
--- optional   = ["annotation.label"]
+-- optional   = ["annotation.label", "annotation.angle"]
 -- [params]
 -- min_share = { value = 0.98, help = "share of the image's width and of its height (0..1) that the box must reach" }
 -- ///
@@ -18,3 +18,5 @@ SELECT item_id, annotation_id, annotator_id, label, type, w * h / (CAST(width AS
 FROM annotation JOIN item USING (item_id)
 WHERE w > 0 AND h > 0 AND isfinite(w) AND isfinite(h) AND width > 0 AND height > 0
   AND w >= $min_share * width AND h >= $min_share * height
+  -- a turned box has another outline than its width and height
+  AND coalesce(angle, 0) = 0
