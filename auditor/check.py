@@ -59,7 +59,7 @@ class Header(BaseModel):
     optional: list[str] = Field(default=[], description="table.column that may be empty without the check being skipped")
     params: dict[str, Param] = {}
 
-    @field_validator("tolerance")
+    @field_validator("tolerance", mode="before")
     @classmethod
     def _tolerance(cls, value: int | str) -> int | str:
         parse_tolerance(value)

@@ -86,7 +86,8 @@ TABLES: dict[str, Table] = {
             "task": Column("VARCHAR", "the question asked; 'label' where the source asks one only"),
             "type": Column(
                 "VARCHAR",
-                "class | box | polygon | mask | keypoints | span | segment | text | value | relation; NULL: only its label was read",
+                "class | box | polygon | mask | keypoints | span | segment | text | value | relation; "
+                "NULL where its shape was not read",
             ),
             "annotator_id": Column("VARCHAR", "who or what made it", supply=_PEOPLE),
             "source": Column("VARCHAR", "human | model | rule | synthetic | gold"),

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 NAMES = ("long", "arrays", "coco", "voc", "label_studio")
 HEAD_BYTES = 65_536
+_MAX_EXPLAINED = 64 << 20  # bytes of JSON that are read whole only to say what is wrong with them
 
 
 def load(name: str) -> Any:
@@ -48,6 +49,8 @@ def detect(path: Path) -> str:
         raise InputError(path, "", f"cannot be opened: {error.strerror or error}", "check the path and its permissions") from error
     scores = {name: load(name).detect(path, head) for name in NAMES}
     best = max(scores, key=lambda name: scores[name])
+    if scores[best] <= 0 and not path.is_dir():
+        _explain(path, head)
     if scores[best] <= 0:
         raise InputError(path, "", "no known format", f"give --format, one of {', '.join(NAMES)}")
     return best
@@ -61,6 +64,23 @@ def read(source: Source, stage: Stage) -> str:
     stage.begin(source.path.name)
     module.read(source, stage)
     return name
+
+
+def _explain(path: Path, head: bytes) -> None:
+    """Say why no format claims a file, where that can be told: it is empty, packed, in another encoding, or broken JSON."""
+    from auditor.formats import scan, strictjson
+
+    scan.opened(path)
+    scan.refuse_other(path, head)
+    start = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
+    if not start:
+        raise InputError(path, "", "holds only blanks", "export it again")
+    if start in b"[{":
+        if path.stat().st_size <= _MAX_EXPLAINED:
+            strictjson.load(path, _MAX_EXPLAINED)
+        raise InputError(path, "", "JSON, but neither COCO nor a Label Studio export", "give the file as its tool exported it")
+    if start == b"<":
+        raise InputError(path, "", "markup, but not Pascal VOC", "give the file as its tool exported it")
 
 
 def _plain(path: Path) -> None:
