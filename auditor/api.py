@@ -31,14 +31,23 @@ from auditor.outputs import json as json_output
 from auditor.run import Session
 from auditor.settings import Settings
 from auditor.stage import Source, Stage
-from auditor.summary import Summary, summarise
+from auditor.summary import Summary, gold_note, summarise
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     import pyarrow as pa
 
     from auditor.check import Check
+    from auditor.run import Result
+
+
+def _today() -> dt.date:
+    return dt.datetime.now(dt.UTC).date()
+
+
+# Said before the line of a policy file that shows a group's name.
+_GROUPS = "to name the groups that findings call ~…, put this into a --policy file"
 
 
 @dataclass(frozen=True)
@@ -54,10 +63,10 @@ class Request:
     policy: Path | None = None
     key_file: Path | None = None
     audience: AudienceName = "internal"
-    as_of: dt.date = field(default_factory=lambda: dt.datetime.now(dt.UTC).date())
+    as_of: dt.date = field(default_factory=_today)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Audit:
     """A finished audit. In a notebook it shows itself as the HTML report.
 
@@ -94,6 +103,14 @@ class Audit:
         """The HTML report."""
         return self.out / "report.html"
 
+    def __repr__(self) -> str:
+        found = sum(self.summary.findings.values())
+        ran = sum(one.outcome == "found" for one in self.verdict.decisions)
+        return (
+            f"<Audit {self.verdict.result}: {self.summary.items:,} items, {self.summary.annotations:,} annotations, "
+            f"{found:,} findings of {ran} checks, in {str(self.out)!r}>"
+        )
+
     def _repr_html_(self) -> str:
         """The report in a frame of its own, so that its style and its script stay its own."""
         import html
@@ -115,22 +132,35 @@ def audit(
     out: str | Path | None = None,
     checks: str | Path | None = None,
     config: str | Path | None = None,
-    **more: Any,
+    only: str | Iterable[str] = (),
+    policy: str | Path | None = None,
+    key_file: str | Path | None = None,
+    audience: AudienceName = "internal",
+    as_of: dt.date | None = None,
+    link: str = "",
 ) -> Audit:
     r"""Audit label files and return findings, measures, verdict and report.
 
     Args:
         sources: files or folders of labels.
         mapping: canonical column -> column of the source, such as {"item_id": "question", "annotator.gender": "gender"}.
-        gold: a table of true labels.
-        predictions: a model's probabilities, `.npy` or a table.
+        gold: a table of true labels, for the first source.
+        predictions: a model's probabilities for the first source, `.npy` or a table.
         classes: a file with one class name a line.
         media: the folder with the items' files.
         format: the format's name; "" detects it.
         out: where the files go; None keeps them in a temporary folder as long as the result lives.
         checks: a folder of your own checks.
         config: an auditor.toml.
-        more: further fields of `Request`: only, policy, key_file, audience, as_of.
+        only: ids or families of the checks to ask; none asks all of them.
+        policy: a fields.toml that says what else may be shown.
+        key_file: the key of pseudonyms, which keeps them, and the ids of findings about them, from run to run.
+        audience: who reads it: "public" holds no media, no label text and no ids.
+        as_of: the date on which waivers must hold; None is today.
+        link: where a finding opens, such as "https://labels.example/data?task={item_id}".
+
+    Returns:
+        The finished audit: `.verdict`, `.summary`, `.findings` and `.measures` (Arrow), `.report` (a path).
 
     Raises:
         AuditorError: a source cannot be read, or the settings ask for something that cannot be; it says where and what to do.
@@ -156,13 +186,18 @@ def audit(
         )
         for number, source in enumerate(sources)
     )  # fmt: skip
+    settings = settings_module.load(Path(config)) if config else Settings()
     request = Request(
         given,
         Path(out),
         media=Path(media) if media else None,
         checks=Path(checks) if checks else None,
-        settings=settings_module.load(Path(config)) if config else Settings(),
-        **more,
+        only=(only,) if isinstance(only, str) else tuple(only),
+        settings=settings_module.with_link(settings, link) if link else settings,
+        policy=Path(policy) if policy else None,
+        key_file=Path(key_file) if key_file else None,
+        audience=audience,
+        as_of=as_of or _today(),
     )
     try:
         done = run(request)
@@ -175,8 +210,12 @@ def audit(
     return done
 
 
-def run(request: Request, progress: Callable[[str, int, int | None], None] = lambda _what, _done, _total: None) -> Audit:
-    """Run an audit as requested; see `audit`."""
+def run(
+    request: Request,
+    progress: Callable[[str, int, int | None], None] = lambda _what, _done, _total: None,
+    found: Callable[[policy.Opened, Path, Mapping[str, Check]], None] = lambda _opened, _findings, _checks: None,
+) -> Audit:
+    """Run an audit as requested; see `audit`. `found` is called while the opened tables are there, with findings.parquet."""
     if not request.sources:
         raise UsageError("nothing to audit", "name a file or a folder of labels")
     binder = checks_module.Binder(measure.columns())
@@ -215,11 +254,17 @@ def run(request: Request, progress: Callable[[str, int, int | None], None] = lam
                     baseline,
                 )
             )
+            naming = {} if request.audience == "public" else policy.naming(finding.hidden_groups(con), opened.used)
             audience.redact(con, {one.id: one.header.title for one in checks})
             steps.write_findings(con, made / "findings.parquet")
             csv_output.write(con, made / "findings.csv")
-            summary = audience.summary(summarise(session, con, lacks))
-            notes = (*tables.notes, *opened.notes, *verdict.notes)
+            found(opened, made / "findings.parquet", {one.id: one for one in checks})
+            summary = summarise(session, con, lacks)
+            notes = tuple(filter(None, (
+                *tables.notes, gold_note(summary, session, con), *opened.notes,
+                *(f"{_GROUPS}: {line}" for line in naming.values()), *verdict.notes,
+            )))  # fmt: skip
+            summary = audience.summary(summary)
             by_id = {one.id: one for one in checks}
             write_text(
                 made / "verdict.json",
@@ -234,19 +279,26 @@ def run(request: Request, progress: Callable[[str, int, int | None], None] = lam
                 ),
             )
             progress("writing the report", 0, None)
-            names = tuple(source.path.name for source in request.sources)
-            shown = html_output.Page(verdict, summary, by_id, notes, session, con, audience, request.as_of, request.settings, names)
-            page = html_output.render(shown)
-            write_text(made / "report.html", page)
+            shown = html_output.Page(
+                verdict, summary, by_id, notes, session, con, audience, request.as_of, request.settings,
+                tuple(source.path.name for source in request.sources), stable=opened.stable, naming=naming,
+            )  # fmt: skip
+            write_text(made / "report.html", html_output.render(shown))
         finally:
             con.close()
         if request.audience != "internal":
             shutil.rmtree(made / "measures", ignore_errors=True)
-        timings = {"import": imported - started, "total": time.perf_counter() - started,
-                   "measures": session.seconds, "checks": {name: result.seconds for name, result in results.items()}}  # fmt: skip
-        write_text(made / "timings.json", json.dumps(timings, indent=2) + "\n")
+        write_text(made / "timings.json", _timings(started, imported, session, results))
         outfolder.deliver(made, request.out, reads)
     return Audit(request.out, verdict, summary, by_id, notes)
+
+
+def _timings(started: float, imported: float, session: Session, results: Mapping[str, Result]) -> str:
+    checks = {name: result.seconds for name, result in results.items()}
+    total = time.perf_counter() - started
+    return (
+        json.dumps({"import": imported - started, "total": total, "measures": session.seconds, "checks": checks}, indent=2) + "\n"
+    )
 
 
 def _import(request: Request, work: Path, progress: Callable[[str, int, int | None], None]) -> tuple[Any, list[dict[str, Any]]]:
@@ -255,7 +307,7 @@ def _import(request: Request, work: Path, progress: Callable[[str, int, int | No
         stage = Stage(con, work)
         stage.progress = progress
         inputs = []
-        for source in request.sources:
+        for source in formats.fitting(request.sources):
             progress(f"reading {source.path.name}", 0, None)
             name = formats.read(source, stage)
             inputs.append(provenance.describe(source, name))

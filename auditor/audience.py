@@ -54,7 +54,15 @@ class Audience:
             )
             for one in summary.confusion
         )
-        return dataclasses.replace(summary, confusion=confusion)
+        slips = tuple(
+            dataclasses.replace(
+                one,
+                given=self.text("annotation.label", one.given) or "",
+                gold=self.text("annotation.label", one.gold) or "",
+            )
+            for one in summary.slips
+        )
+        return dataclasses.replace(summary, confusion=confusion, slips=slips)
 
     def verdict(self, verdict: Verdict) -> Verdict:
         """The verdict; what an engine says of a check that failed may quote the data, so the public does not read it."""

@@ -9,7 +9,7 @@ from auditor.engines import duckdb as engine
 from auditor.errors import CheckFileError
 from auditor.run import Session, run_check
 from auditor.stage import Stage
-from auditor.tables import TABLES, ddl, write_parquet
+from auditor.tables import TABLES, ddl, select_typed, write_parquet
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,8 +43,10 @@ def run_case(check: Check, case: dict[str, Any], work: Path, binder: Binder) -> 
                 stage.add(name, _arrow(con, name, TABLES[name].columns, rows, where))
             elif name in binder.known:
                 given[name] = folder / f"{name}.parquet"
-                con.register("given_rows", _arrow(con, name, binder.known[name], rows, where))
-                write_parquet(con, "SELECT * FROM given_rows", measure.load(name).KEY, given[name])
+                made = _arrow(con, name, binder.known[name], rows, where)
+                con.register("given_rows", made)
+                full = select_typed("given_rows", set(made.column_names), binder.known[name])
+                write_parquet(con, full, measure.load(name).KEY, given[name])
                 con.unregister("given_rows")
             elif name not in _CASE_KEYS:
                 raise CheckFileError(f"{where}: there is no table or measure {name!r}", "`auditor tables` lists them")

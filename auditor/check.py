@@ -57,6 +57,8 @@ class Header(BaseModel):
     )
     source: str = Field(min_length=1)
     optional: list[str] = Field(default=[], description="table.column that may be empty without the check being skipped")
+    looks_at: str = Field(default="", description="a SELECT: where it has no row the check has nothing to look at, and is skipped")
+    nothing: str = Field(default="", description="what is missing then")
     params: dict[str, Param] = {}
 
     @field_validator("tolerance", mode="before")
@@ -77,6 +79,7 @@ class Check:
         reads: table or measure -> the columns that decide its findings (not those that it only hands through).
         columns: the names of its result's columns.
         builtin: it came with the package.
+        looks_with: the parameters that `looks_at` uses.
     """
 
     id: str
@@ -87,6 +90,7 @@ class Check:
     builtin: bool
     path: Path
     cases: tuple[dict[str, Any], ...] = field(default=(), repr=False)
+    looks_with: frozenset[str] = frozenset()
 
     @property
     def family(self) -> str:
@@ -188,17 +192,40 @@ def load(path: Path, folder: Path, binder: Binder, *, builtin: bool) -> Check:
             f"{where}: parameters of the SQL and of the header differ: {', '.join(odd)}",
             "declare each $name under [params]",
         )
-    columns = _bind(lambda: binder.result_columns(sql, params), where)
+    columns = bind(lambda: binder.result_columns(sql, params), where)
     _verify_columns(header, columns, where)
     # What is only handed through (an annotator's id, a piece of evidence) may be empty; what decides may not.
     deciding = ", ".join(f'"{name}"' for name in dict.fromkeys([*_flat(header.key), "message"]))
-    needed = _bind(lambda: binder.columns_read(f"SELECT {deciding} FROM ({sql}\n)", params), where)
+    needed = bind(lambda: binder.columns_read(f"SELECT {deciding} FROM ({sql}\n)", params), where)
     reads = {name: needed.get(name, frozenset()) for name in parsed.tables}
+    looks_with = _looks_at(header, params, binder, reads, where)
     unknown = [name for name in header.optional if not _known_column(name, binder)]
     if unknown:
         raise CheckFileError(f"{where}: optional names no column: {', '.join(unknown)}", "write table.column, or a table")
     cases = _cases(path, where)
-    return Check(path.relative_to(folder).with_suffix("").as_posix(), header, sql, reads, columns, builtin, path, cases)
+    identity = path.relative_to(folder).with_suffix("").as_posix()
+    return Check(identity, header, sql, reads, columns, builtin, path, cases, looks_with)
+
+
+def _looks_at(
+    header: Header, params: Mapping[str, ParamValue], binder: Binder, reads: dict[str, frozenset[str]], where: str
+) -> frozenset[str]:
+    """The parameters of the header's `looks_at`; what it reads is added to `reads`."""
+    if bool(header.looks_at) != bool(header.nothing):
+        raise CheckFileError(
+            f"{where}: looks_at and nothing go together", "say in `nothing` what is missing where looks_at has no row"
+        )
+    if not header.looks_at:
+        return frozenset()
+    parsed = inspect(binder.con, header.looks_at, binder.known, f"{where}: looks_at")
+    if not parsed.params <= set(params):
+        odd = sorted(parsed.params - set(params))
+        raise CheckFileError(f"{where}: looks_at: unknown parameters: {', '.join(odd)}", "declare each $name under [params]")
+    used = {name: params[name] for name in parsed.params}
+    read = bind(lambda: binder.columns_read(header.looks_at, used), f"{where}: looks_at")
+    for name in parsed.tables:
+        reads[name] = reads.get(name, frozenset()) | read.get(name, frozenset())
+    return parsed.params
 
 
 def _known_column(name: str, binder: Binder) -> bool:
@@ -230,11 +257,12 @@ def _header(sql: str, where: str) -> Header:
         ) from error
 
 
-def _bind(bind: Callable[[], _Bound], where: str) -> _Bound:
+def bind(ask: Callable[[], _Bound], where: str) -> _Bound:
+    """Ask something of DuckDB's binder; what it refuses is the check file's fault, and said so."""
     import duckdb
 
     try:
-        return bind()
+        return ask()
     except duckdb.Error as error:
         text = str(error).split("\n\n", 1)[0].replace("\n", " ")
         raise CheckFileError(f"{where}: {text}", "`auditor tables` lists the tables and their columns") from error

@@ -1,8 +1,10 @@
 """The key of each sealed column at an import: the one that is there, or a new one; and the grant that wraps it.
 
-A key stays where whoever imports has an identity that the policy permits the purpose `import`, and nobody lost access since; then
-wraps that stay keep their bytes, too. Else the next epoch begins: somebody who lost access knows the old key. Grants of
-earlier epochs stay, for old releases, wrapped to those who may open the field now.
+A key stays where whoever imports has an identity that the policy permits the purpose `import`, somebody so permitted has signed the
+grant as it is, and nobody lost access since; then wraps that stay keep their bytes, too. Else the next epoch begins with a new
+key: somebody who lost access knows the old one, and one that nobody vouches for may be anybody's. Grants of earlier
+epochs stay, for
+old releases, wrapped to those who may open the field now.
 """
 
 from __future__ import annotations
@@ -19,16 +21,17 @@ from auditor.tables import ROW_GROUP
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     import pyarrow as pa
     from duckdb import DuckDBPyConnection as Connection
 
     from auditor.access import Access
-    from auditor.grant import Grant
+    from auditor.grant import Grant, Permitted
     from auditor.hide import Plan
     from auditor.identity import Identity
+    from auditor.recipient import Recipient
 
 IMPORT = "import"  # The purpose for which whoever imports again opens the keys that are there.
 
@@ -82,7 +85,32 @@ def keys_for(
             columns[field] = column
             grants.append(made)
             notes += said
+    if sealing is not None:
+        grants += _others(sealing, set(columns))
     return columns, grants, tuple(notes)
+
+
+def _others(sealing: Sealing, here: set[str]) -> list[Grant]:
+    """Grants of columns that these tables do not have: old releases do, and nobody keeps a wrap who may not open them any more."""
+    found = []
+    for column in grant.columns(sealing.grants, sealing.dataset):
+        old = grant.read(sealing.grants, sealing.dataset, column)
+        if old is None or column in here:
+            continue
+        allowed = policies.permitted(sealing.access, column, sealing.at, sealing.dataset)
+        place = seal.Place(sealing.dataset, column, 1)
+        epochs = [_updated(one, place, allowed, sealing, None) for one in old.epochs]
+        found.append(_grant(sealing.dataset, column, epochs))
+    return found
+
+
+def _updated(
+    epoch: grant.Epoch, place: seal.Place, allowed: Sequence[Permitted], sealing: Sealing, key: bytes | None
+) -> grant.Epoch:
+    """The epoch with wraps for those who may; signed anew where that changed it."""
+    there = grant.at_epoch(place, epoch.epoch)
+    made = grant.update(epoch, there, allowed, sealing.access.digest, key)
+    return made if made == epoch else grant.sign(made, there, sealing.identity)
 
 
 def _key(con: Connection, field: str, sql: str, table: str, sealing: Sealing) -> tuple[ColumnKey, Grant, list[str]]:
@@ -96,31 +124,54 @@ def _key(con: Connection, field: str, sql: str, table: str, sealing: Sealing) ->
         )  # fmt: skip
     old = grant.read(sealing.grants, sealing.dataset, field)
     last = old.epochs[-1] if old else None
-    digest = sealing.access.digest
     type_, lengths, distinct = _facts(con, sql, table)
     padding = seal.Padding(last.padding, last.width) if last else None
     if padding is None or not padding.fits(lengths):
         padding = seal.choose_padding(type_, lengths, distinct)
     place = seal.Place(sealing.dataset, field, last.epoch if last else 1)
     if old is None or last is None:
-        key = seal.new_key()
-        epoch = grant.new_epoch(key, place, padding, allowed, digest)
-        return ColumnKey(key, place, padding), _grant(sealing.dataset, field, [epoch]), []
+        return _new(place, padding, allowed, sealing, [], [])
     gone = grant.revoked(last, allowed)
     known = _known(old, place, sealing)
-    earlier = [grant.update(one, grant.at_epoch(place, one.epoch), allowed, digest, known.get(one.epoch)) for one in old.epochs]
-    if not gone and place.epoch in known and last.kem == allowed[0].recipient.kem:
-        kept = earlier[-1].model_copy(update={"padding": padding.kind, "width": padding.width})
+    earlier = [_updated(one, place, allowed, sealing, known.get(one.epoch)) for one in old.epochs]
+    if gone:
+        why = f"{', '.join(gone)} may not open it any more"
+    elif place.epoch not in known or last.kem != allowed[0].recipient.kem:
+        why = "nobody who may import opened the old one"
+    elif not grant.vouched(last, place, _importers(field, sealing)):
+        why = "nobody who may import has signed for the old one"
+    else:
+        same = (padding.kind, padding.width) == (last.padding, last.width)
+        kept = earlier[-1] if same else grant.sign(
+            earlier[-1].model_copy(update={"padding": padding.kind, "width": padding.width}), place, sealing.identity
+        )  # fmt: skip
         return ColumnKey(known[place.epoch], place, padding), _grant(sealing.dataset, field, [*earlier[:-1], kept]), []
     if place.epoch == seal.LAST_EPOCH:
-        raise InputError(
-            grant.path(sealing.grants, sealing.dataset, field), "epochs", "there is no epoch after this one", "begin a new dataset"
-        )
-    place, key = grant.at_epoch(place, place.epoch + 1), seal.new_key()
-    why = f"{', '.join(gone)} may not open it any more" if gone else "nobody who may import opened the old one"
+        file = grant.path(sealing.grants, sealing.dataset, field)
+        raise InputError(file, "epochs", "there is no epoch after this one", "begin a new dataset")
+    place = grant.at_epoch(place, place.epoch + 1)
     note = f"{field} is sealed under a new key (epoch {place.epoch}): {why}; all its cells are new"
-    epoch = grant.new_epoch(key, place, padding, allowed, digest)
-    return ColumnKey(key, place, padding), _grant(sealing.dataset, field, [*earlier, epoch]), [note]
+    return _new(place, padding, allowed, sealing, earlier, [note])
+
+
+def _new(
+    place: seal.Place,
+    padding: seal.Padding,
+    allowed: Sequence[Permitted],
+    sealing: Sealing,
+    earlier: list[grant.Epoch],
+    notes: list[str],
+) -> tuple[ColumnKey, Grant, list[str]]:
+    key = seal.new_key()
+    epoch = grant.sign(grant.new_epoch(key, place, padding, allowed, sealing.access.digest), place, sealing.identity)
+    return ColumnKey(key, place, padding), _grant(sealing.dataset, place.column, [*earlier, epoch]), notes
+
+
+def _importers(field: str, sealing: Sealing) -> list[Recipient]:
+    """Whose signature under a key counts: those who may import the field."""
+    purposes = [IMPORT] if IMPORT in sealing.access.purposes else []
+    answers = policies.matrix(sealing.access, [field], sealing.at, sealing.dataset, purposes)
+    return [sealing.access.recipients[name] for (name, _, _), one in answers.items() if one.allowed]
 
 
 def _grant(dataset: str, field: str, epochs: list[grant.Epoch]) -> Grant:
@@ -130,12 +181,11 @@ def _grant(dataset: str, field: str, epochs: list[grant.Epoch]) -> Grant:
 def _known(old: Grant, place: seal.Place, sealing: Sealing) -> dict[int, bytes]:
     """Epoch -> column key, of those that whoever imports may open; the ledger says that they were."""
     who = sealing.identity
-    if who is None or who.name not in sealing.access.recipients:
+    if who is None or IMPORT not in sealing.access.purposes or who.name not in sealing.access.recipients:
         return {}
-    answer = policies.decide(
-        sealing.access, policies.actor_named(sealing.access, who.name), place.column, IMPORT, sealing.at, sealing.dataset
-    ) if IMPORT in sealing.access.purposes else None  # fmt: skip
-    if answer is None or not answer.allowed:
+    actor = policies.actor_named(sealing.access, who.name)
+    answer = policies.decide(sealing.access, actor, place.column, IMPORT, sealing.at, sealing.dataset)
+    if not answer.allowed:
         return {}
     found = {}
     for one in old.epochs:

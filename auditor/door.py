@@ -7,12 +7,11 @@ cannot be shown.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from auditor import policy as policy_module
 from auditor.engines import duckdb as engine
-from auditor.stage import Tables
 from auditor.tables import TABLES, literal, present_columns, quoted, write_parquet
 
 if TYPE_CHECKING:
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from auditor.policy import Policy
+    from auditor.stage import Tables
 
 AGAIN = "the policy has become stricter: import the source again"
 
@@ -112,7 +112,7 @@ def open_stored(
     sealed = [field for field, how in treated.items() if how == "seal"]
     if sealed:
         said.append(f"sealed, so no check saw: {', '.join(sealed)}; who may runs auditor check --purpose PURPOSE")
-    return Seen(Tables(paths, stored.rows, present, stored.media, ()), hidden, tuple(said))
+    return Seen(replace(stored, paths=paths, present=present), hidden, tuple(said))
 
 
 def _select(table: str, hidden: list[str]) -> str:

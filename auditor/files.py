@@ -51,8 +51,16 @@ def create(path: Path, data: bytes, mode: int) -> None:
             stream.flush()
             os.fchmod(handle, mode)
             os.fsync(handle)
-        # A link, not a rename: it refuses to take the place of a file that is there.
-        os.link(temporary, path)
+        try:
+            # A link, not a rename: it refuses to take the place of a file that is there.
+            os.link(temporary, path)
+        except FileExistsError:
+            raise
+        except OSError:
+            # A file system without links.
+            if path.exists():
+                raise FileExistsError(path) from None
+            temporary.replace(path)
         _sync(path.parent)
     finally:
         temporary.unlink(missing_ok=True)

@@ -33,6 +33,8 @@ COLUMNS: dict[str, Column] = {
     "evidence": Column("VARCHAR", "the check's other columns, as a JSON object"),
 }
 ORDER = "CASE severity WHEN 'error' THEN 0 WHEN 'warning' THEN 1 ELSE 2 END, check_id, score DESC NULLS LAST, finding_id"
+# What a link template may hold in braces.
+LINK_FIELDS = ("item_id", "annotation_id", "annotator_id")
 _OPERATORS = {
     "=": "=",
     "!=": "<>",
@@ -105,6 +107,15 @@ def add(
         con.unregister("check_rows")
 
 
+def hidden_groups(con: duckdb.DuckDBPyConnection) -> list[str]:
+    """Names of attributes whose value a finding names by a pseudonym: findings about groups carry them as `key` and `value`."""
+    rows = con.execute(
+        "SELECT DISTINCT json_extract_string(evidence, '$.key') AS name FROM finding "
+        "WHERE json_extract_string(evidence, '$.value') LIKE '~%' ORDER BY name"
+    ).fetchall()
+    return [str(row[0]) for row in rows if row[0] is not None]
+
+
 def _count(con: duckdb.DuckDBPyConnection) -> int:
     # fetchall, not fetchone: a result that is not read to its end keeps the connection busy
     return int(con.execute("SELECT count(*) FROM finding").fetchall()[0][0])
@@ -125,10 +136,10 @@ def _condition(where: Mapping[str, Any] | None) -> tuple[str, dict[str, Any]]:
 
 
 def _link(template: str) -> str:
-    """SQL that fills the template's {item_id}, {annotation_id}, {annotator_id}, {finding_id} with percent-encoded values."""
+    """SQL that fills the template's fields with percent-encoded values."""
     if not template:
         return "NULL"
     sql = "$link"
-    for name in ("item_id", "annotation_id", "annotator_id"):
+    for name in LINK_FIELDS:
         sql = f"replace({sql}, '{{{name}}}', url_encode(coalesce({name}, '')))"
     return sql

@@ -169,7 +169,12 @@ def inputs_now(stored: Mapping[str, Path], then: Mapping[str, str], hidden: Iter
 
 
 def state(
-    stored: Mapping[str, Path], checks: Mapping[str, Path], settings: Settings, hidden: Iterable[str], digests: Digests
+    stored: Mapping[str, Path],
+    checks: Mapping[str, Path],
+    settings: Settings,
+    hidden: Iterable[str],
+    digests: Digests,
+    root: Path,
 ) -> dict[str, str]:
     """What findings are made from: every column that holds something, every check, the settings, the policy, the code.
 
@@ -179,6 +184,7 @@ def state(
         settings: of auditor.toml.
         hidden: fields that the policy hides.
         digests: of the files.
+        root: the workspace, from which the settings' paths of contracts count.
     """
     import auditor
 
@@ -188,6 +194,7 @@ def state(
         for column, value in digests.columns(path, digests.present(path)).items()
     }
     parts |= {f"check {name}": sha256_file(path) for name, path in checks.items()}
+    parts |= {f"contract {name}": sha256_file(root / name) for name in settings.contracts if (root / name).is_file()}
     asked = settings.model_dump(mode="json", include={"checks", "link", "contracts"}, exclude_defaults=True)
     return parts | {
         "settings": digest_of(asked), "policy": digest_of(sorted(hidden)), "code": code_digest(), "auditor": auditor.__version__,

@@ -3,7 +3,7 @@
 - A check *blocks* when it has more findings than its tolerance accepts, and its severity is at or above `fail_on`.
 - Findings that a waiver accepts (until its date) or that the baseline had already do not count.
 - A check that failed, or one that is required and did not run, makes the verdict *incomplete*: counts that are
-  not whole prove nothing. So does a run in which no check could run at all.
+  not whole prove nothing. So does a run in which no check could run at all, and one without any annotation: nothing was audited.
 """
 
 from __future__ import annotations
@@ -117,9 +117,11 @@ def decide(
     incomplete = [decision for decision in decisions if decision.status == "incomplete"]
     failed = [decision for decision in decisions if decision.status == "failed"]
     nothing_ran = not any(decision.outcome == "found" for decision in decisions)
-    verdict: Verdicts = "incomplete" if incomplete or nothing_ran else "failed" if failed else "passed"
+    nothing_read = units.get("annotation") == 0
+    verdict: Verdicts = "incomplete" if incomplete or nothing_ran or nothing_read else "failed" if failed else "passed"
     reasons = [f"{decision.check_id} {decision.reason}" for decision in incomplete]
     reasons += ["no check could run"] if nothing_ran else []
+    reasons += ["no annotations were read"] if nothing_read else []
     reasons += [f"{decision.check_id}: {decision.reason}" for decision in failed]
     # One that was not even asked (`--only` left it out) has no decision.
     if left_out := [name for name in settings.gate.require if name not in results]:

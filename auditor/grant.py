@@ -5,9 +5,15 @@ digest of the policy that
 allowed it and its last day: with one of them changed it does not open. Beside the wraps stands a commitment to the key, compared
 after unwrapping. A wrap that stays stays as it is, so a grant changes only where somebody comes or goes.
 
-What a grant does not do: its last day is checked by this program, and the policy's purposes are; somebody who holds a
-wrap and works
-with raw libraries is bound by neither. Nor does a wrap say who made it (grants are not signed yet).
+Whoever imports with an identity signs the epoch. The signature decides whether a key may be kept at the next import:
+HPKE's base mode does
+not say who wrapped, so an insider who can write the repository could otherwise put a key of their own there for new
+data to be sealed with,
+or take their own wrap away before they lose access, so that nobody sees that the key must change.
+
+What a grant does not do: its last day is checked by this program, and so are the policy's purposes; somebody who holds
+a wrap and works
+with raw libraries is bound by neither. Readers do not check the signature yet.
 """
 
 from __future__ import annotations
@@ -61,7 +67,18 @@ class Wrap(_Strict):
 
 
 class Epoch(_Strict):
-    """One column key: how it is recognised, how its cells are padded, and to whom it is wrapped."""
+    """One column key: how it is recognised, how its cells are padded, to whom it is wrapped, and who says so.
+
+    Attributes:
+        epoch: 1 to 65535.
+        commitment: by which its key is recognised.
+        kem: the kind of the recipients' keys.
+        padding: of its cells: "one" width, or "buckets".
+        width: see `seal.Padding`.
+        wraps: by the recipients' names.
+        maker: who imported, or "" where nobody's identity was used.
+        signature: Ed25519 of the maker over all of this and its place, base64; or "".
+    """
 
     epoch: int = Field(ge=1, le=seal.LAST_EPOCH)
     commitment: str
@@ -69,6 +86,8 @@ class Epoch(_Strict):
     padding: Literal["one", "buckets"]
     width: int = Field(ge=1)
     wraps: tuple[Wrap, ...]
+    maker: str = ""
+    signature: str = ""
 
     def wrap_of(self, name: str) -> Wrap | None:
         """The wrap of a recipient."""
@@ -116,6 +135,22 @@ def _safe(name: str) -> str:
         text = "%2E" + text[1:]
     digest = hashlib.sha256(name.encode()).hexdigest()[:32]
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}-{digest}"
+
+
+def columns(folder: Path, dataset: str) -> list[str]:
+    """The columns of a dataset that have a grant.
+
+    Raises:
+        InputError: a file is no JSON or does not say whose grant it is.
+    """
+    found = []
+    for file in sorted((folder / _safe(dataset)).glob("*.json")):
+        content = read_json(file, "a grant")
+        column = content.get("column") if isinstance(content, dict) else None
+        if not isinstance(column, str) or path(folder, dataset, column) != file:
+            raise InputError(file, "column", "is not the grant of the column after which it is named", "restore the file from git")
+        found.append(column)
+    return found
 
 
 def read(folder: Path, dataset: str, column: str) -> Grant | None:
@@ -203,6 +238,34 @@ def update(epoch: Epoch, place: seal.Place, to: Iterable[Permitted], policy: str
         elif key is not None and one.recipient.kem == epoch.kem:
             wraps.append(wrap_key(key, place, one, policy))
     return epoch.model_copy(update={"wraps": tuple(wraps)})
+
+
+def _signed_bytes(epoch: Epoch, place: seal.Place) -> bytes:
+    said = epoch.model_copy(update={"signature": ""}).model_dump(mode="json")
+    return place.framed("label-auditor/epoch-signature/v1") + lp(json.dumps(said, sort_keys=True).encode())
+
+
+def sign(epoch: Epoch, place: seal.Place, who: Identity | None) -> Epoch:
+    """The epoch, signed by whoever imports; without a signature where nobody's identity is used."""
+    bare = epoch.model_copy(update={"maker": who.name if who else "", "signature": ""})
+    if who is None:
+        return bare
+    return bare.model_copy(update={"signature": base64_text(who.signing_key.sign(_signed_bytes(bare, place)))})
+
+
+def vouched(epoch: Epoch, place: seal.Place, by: Iterable[Recipient]) -> bool:
+    """Whether one of those who may import has signed the epoch as it is."""
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+    maker = next((one for one in by if one.name == epoch.maker), None)
+    if maker is None:
+        return False
+    try:
+        Ed25519PublicKey.from_public_bytes(maker.signing_key).verify(base64_bytes(epoch.signature), _signed_bytes(epoch, place))
+    except (InvalidSignature, ValueError):
+        return False
+    return True
 
 
 def revoked(epoch: Epoch, to: Iterable[Permitted]) -> tuple[str, ...]:

@@ -73,16 +73,21 @@ def wrap(kem: Kem, public: bytes, key: bytes, info: bytes) -> bytes:
 def unwrap(kem: Kem, private: bytes, wrapped: bytes, info: bytes) -> bytes | None:
     """The key, or None where it was not wrapped to this private key with this `info`, or was altered."""
     from cryptography.exceptions import InvalidTag
+
+    try:
+        return bytes(_suite(kem).decrypt(wrapped, opened(kem, private), info))
+    except InvalidTag:
+        return None
+
+
+def opened(kem: Kem, private: bytes) -> Any:
+    """A raw private key as the library's object."""
     from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey
     from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
     from cryptography.hazmat.primitives.hpke import MLKEM768X25519PrivateKey
 
     curve = X25519PrivateKey.from_private_bytes(private[-32:])
-    own: Any = curve if kem == "X25519" else MLKEM768X25519PrivateKey(MLKEM768PrivateKey.from_seed_bytes(private[:-32]), curve)
-    try:
-        return bytes(_suite(kem).decrypt(wrapped, own, info))
-    except InvalidTag:
-        return None
+    return curve if kem == "X25519" else MLKEM768X25519PrivateKey(MLKEM768PrivateKey.from_seed_bytes(private[:-32]), curve)
 
 
 def _suite(kem: Kem) -> Any:

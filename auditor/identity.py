@@ -112,6 +112,8 @@ def new(path: Path, name: str, kind: Kind = "person", passphrase: bytes | None =
             f"{path}: there is an identity already",
             "choose another --identity file: an overwritten identity opens nothing any more",
         ) from None
+    except OSError as error:
+        raise UsageError(f"{path}: the identity cannot be written: {error.strerror}", "give another --identity FILE") from error
     return made
 
 
@@ -127,13 +129,14 @@ def load(path: Path, passphrase: bytes | None = None) -> Identity:
     try:
         name, kind, kem = str(content["name"]), content["kind"], content["kem"]
         stated = (base64_bytes(content["hpke"]), base64_bytes(content["ed25519"]), content["key_id"])
+        check_name(name)
         if kind not in {"person", "job"} or kem not in hpke.SIZES or ("secret" in content) == ("sealed" in content):
             raise ValueError("a value that cannot be")  # noqa: TRY301  # all that is malformed gets one message
         sealed = content.get("sealed")
         secret = base64_bytes(content["secret"]) if sealed is None else _open(path, sealed, passphrase, _header(content))
         if len(secret) != hpke.SIZES[kem].private + SEED_BYTES:
             raise ValueError("a key of another length")  # noqa: TRY301
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, UsageError) as error:
         raise InputError(
             path, "", "is not a whole identity", "restore it from your backup, or make a new one and have it granted"
         ) from error

@@ -53,6 +53,7 @@ class Imported:
 def default_name(source: Path) -> str:
     """A source's name where none is given: that of its file, without what cannot be in a name.
 
+    >>> from pathlib import Path
     >>> default_name(Path("data/batch 1.csv"))
     'batch-1'
     """
@@ -145,7 +146,7 @@ def _read(
         stage = Stage(con, work)
         stage.progress = progress
         inputs = []
-        for source in sources:
+        for source in formats.fitting(sources):
             progress(f"reading {source.path.name}", 0, None)
             described = provenance.describe(source, formats.read(source, stage))
             inside = source.path.resolve().is_relative_to(space.root)

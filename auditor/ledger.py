@@ -75,6 +75,8 @@ def _last(handle: int) -> bytes:
     size = os.fstat(handle).st_size
     data = os.pread(handle, min(size, _TAIL), max(0, size - _TAIL))
     whole = data[: data.rfind(b"\n") + 1]
+    if not whole and size > _TAIL:
+        raise OSError(errno.EINVAL, "it holds what is no entry")
     if len(whole) < len(data):
         os.ftruncate(handle, size - len(data) + len(whole))
     return whole[whole[:-1].rfind(b"\n") + 1 :]

@@ -8,6 +8,8 @@ A measure module has:
   "table" or "table.column" that must hold something.
 - ``OPTIONAL``: "table.column" that may be empty (SQL measures find what they read themselves).
 - ``ANY_OF``: groups of optional columns of which one each must hold something, or the measure is lacking.
+- ``SPARSE = True`` where only what stands out has a row: no row then means that nothing does. Elsewhere no row means that there was
+  nothing to measure; ``EMPTY`` says what was missing.
 - ``SORTED = True`` where its rows come in the order of ``KEY``, in batches of whole row groups, and need no sort.
 - ``MEDIA = True`` where it reads pixels or sound.
 

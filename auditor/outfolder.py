@@ -46,7 +46,7 @@ def working(out: Path, reads: Iterable[Path]) -> Iterator[Path]:
     made = []
     try:
         for folder in reversed([one for one in (parent, *parent.parents) if not one.exists()]):
-            folder.mkdir()
+            _make(folder, out)
             made.append(folder)
         with scratch.folder(parent) as work:
             yield work
@@ -58,6 +58,13 @@ def working(out: Path, reads: Iterable[Path]) -> Iterator[Path]:
         if isinstance(error, OSError) and error.filename is not None and Path(os.fsdecode(error.filename)).parent == parent:
             raise UsageError(f"{out}: cannot be made: {error.strerror}", _ELSEWHERE) from error
         raise
+
+
+def _make(folder: Path, out: Path) -> None:
+    try:
+        folder.mkdir()
+    except OSError as error:
+        raise UsageError(f"{out}: cannot be made: {error.strerror}", _ELSEWHERE) from error
 
 
 def verify(out: Path, reads: Iterable[Path] = ()) -> None:

@@ -8,162 +8,38 @@ waivers end with time.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
 import shutil
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import auditor
-from auditor import check as checks_module
-from auditor import finding, freshness, gate, journal, measure, release, steps, workspace
-from auditor import settings as settings_module
+from auditor import finding, freshness, gate, journal, policy, release, steps, suite, unmet
 from auditor.audience import Audience
-from auditor.door import Seen, open_stored
 from auditor.engines import duckdb as engine
 from auditor.errors import AuditorError
 from auditor.files import sha256_file, write_text
+from auditor.opening import made_from, opened, wanted_measures
 from auditor.outputs import csv as csv_output
 from auditor.outputs import html as html_output
 from auditor.outputs import json as json_output
-from auditor.run import Result, Session
-from auditor.summary import Summary, restore, summarise
+from auditor.run import Result
+from auditor.summary import Summary, gold_note, restore, summarise
 from auditor.tables import literal
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from duckdb import DuckDBPyConnection as Connection
 
     from auditor.check import Check
-    from auditor.release import Old
-    from auditor.settings import Settings
+    from auditor.opening import Opened
     from auditor.workspace import Workspace
 
 RESULTS = "label-auditor/results/1"
-
-
-@dataclass(frozen=True)
-class Opened:
-    """A workspace opened for work.
-
-    Attributes:
-        space: where it is.
-        settings: its auditor.toml.
-        checks: the checks to ask, all but those of other tables verified.
-        stored: table -> its file, before the policy hid anything.
-        session: its tables as checks may see them, with the measures that are still fresh.
-        digests: of the columns of its tables.
-        notes: sentences about the import and the policy.
-        stale: measure -> what changed since it was computed; measures that are missing have none.
-    """
-
-    space: Workspace
-    settings: Settings
-    checks: tuple[Check, ...]
-    stored: Mapping[str, Path]
-    session: Session
-    digests: freshness.Digests
-    notes: tuple[str, ...]
-    stale: Mapping[str, list[str]]
-
-
-@contextlib.contextmanager
-def opened(
-    space: Workspace,
-    work: Path,
-    progress: Callable[[str, int, int | None], None],
-    *,
-    old: Old | None = None,
-    seen: Seen | None = None,
-) -> Iterator[Opened]:
-    """Open a workspace.
-
-    Args:
-        space: which.
-        work: a private folder; measures that must be computed anew go into its `measures`.
-        progress: called with what, done, total.
-        old: an old release to open in place of the workspace's own tables.
-        seen: tables that were opened already, in place of the workspace's own: no kept measure is theirs.
-    """
-    settings = space.settings()
-    binder = checks_module.Binder(measure.columns())
-    checks = steps.known_checks(binder, space.checks)
-    settings_module.verify(settings, checks)
-    notes = old.sources if old else space.sources()
-    measures: Mapping[str, Path] = {}
-    if seen:
-        stored = seen.tables
-    elif old:
-        stored = workspace.of_paths(dict(old.tables), _same_media(space, old, work))
-        measures = old.measures
-    else:
-        stored = workspace.stored_tables(space.tables_folder(), local_media(space, work))
-        measures = {path.name: path for path in space.measures.glob("*")}
-    seen = seen or open_stored(space.policy(), stored, notes.values(), work)
-    session = Session(seen.tables, work / "measures", work, binder, memory=settings.memory, progress=progress, hidden=seen.hidden)
-    digests = freshness.Digests(space.state / "digests.json")
-    stale = _adopt(session, stored.paths, measures, digests)
-    try:
-        yield Opened(space, settings, tuple(checks), stored.paths, session, digests, seen.notes, stale)
-    finally:
-        digests.save()
-
-
-def local_media(space: Workspace, work: Path) -> Path | None:
-    """Where the media of all sources are on this machine, or None."""
-    parts = [path for name in space.sources() if (path := space.state / "media" / f"{name}.parquet").is_file()]
-    if len(parts) < 2:
-        return parts[0] if parts else None
-    con = engine.connect(work)
-    try:
-        listed = ", ".join(literal(str(path)) for path in parts)
-        target = work / "media.parquet"
-        con.execute(
-            f"COPY (SELECT item_id, min(path) AS path FROM read_parquet([{listed}]) GROUP BY item_id ORDER BY item_id) "
-            f"TO {literal(str(target))} (FORMAT parquet)"
-        )
-    finally:
-        con.close()
-    return target
-
-
-def _same_media(space: Workspace, old: Old, work: Path) -> Path | None:
-    """This machine's media of an old release's items, those whose size is still the one of that time."""
-    now = local_media(space, work)
-    if now is None:
-        return None
-    con = engine.connect(work)
-    try:
-        engine.add_views(con, {"media": now, "item": old.tables["item"]})
-        rows = con.execute("SELECT item_id, path, bytes FROM media JOIN item USING (item_id) ORDER BY item_id").fetchall()
-        same = [(item, path) for item, path, size in rows if Path(path).is_file() and Path(path).stat().st_size == size]
-        con.execute("CREATE TABLE same (item_id VARCHAR, path VARCHAR)")
-        if same:
-            con.executemany("INSERT INTO same VALUES (?, ?)", same)
-        target = work / "old_media.parquet"
-        con.execute(f"COPY (SELECT * FROM same ORDER BY item_id) TO {literal(str(target))} (FORMAT parquet)")
-    finally:
-        con.close()
-    return target if same else None
-
-
-def _adopt(
-    session: Session, stored: Mapping[str, Path], kept: Mapping[str, Path], digests: freshness.Digests
-) -> dict[str, list[str]]:
-    keys = freshness.read_keys(kept["keys.json"]) if "keys.json" in kept else {}
-    stale = {}
-    for name in measure.names():
-        path = kept.get(f"{name}.parquet")
-        if name not in keys or path is None:
-            continue
-        differ = freshness.changed(keys[name], freshness.measure_inputs(session, stored, name, digests))
-        if differ:
-            stale[name] = differ
-        else:
-            session.adopt(name, path)
-    return stale
 
 
 @dataclass(frozen=True)
@@ -209,31 +85,6 @@ def _link(source: Path, target: Path) -> None:
         shutil.copyfile(source, target)
 
 
-def wanted_measures(at: Opened) -> list[str]:
-    """The measures that a chosen check or the report reads, and those that these read."""
-    found: dict[str, None] = {}
-
-    def want(name: str) -> None:
-        if name in found or name in at.session.tables.paths:
-            return
-        for read in at.session.reads(measure.load(name)):
-            want(read)
-        found[name] = None
-
-    for one in at.checks:
-        if at.settings.override(one.id).enabled:
-            for name in one.reads:
-                want(name)
-    for name in steps.SHOWN_MEASURES:
-        want(name)
-    return list(found)
-
-
-def made_from(at: Opened) -> dict[str, str]:
-    """What findings of this state are made from; see `freshness.state`."""
-    return freshness.state(at.stored, {one.id: one.path for one in at.checks}, at.settings, at.session.hidden, at.digests)
-
-
 @dataclass(frozen=True)
 class Checked:
     """What `check` found.
@@ -268,11 +119,15 @@ def ask(at: Opened, folder: Path, progress: Callable[[str, int, int | None], Non
     try:
         finding.create(con)
         results = steps.ask_all(con, at.session, at.checks, at.settings, progress)
+        promised, kept = _contracts(at, con, progress)
+        results |= kept
         lacks = {name: at.session.try_measure(name) for name in steps.SHOWN_MEASURES}
-        audience.redact(con, {one.id: one.header.title for one in at.checks})
+        asked = [*at.checks, *promised.values()]
+        audience.redact(con, {one.id: one.header.title for one in asked})
         steps.write_findings(con, folder / "findings.parquet")
         csv_output.write(con, folder / "findings.csv")
-        summary = audience.summary(summarise(at.session, con, lacks))
+        summary = summarise(at.session, con, lacks)
+        notes = [*at.notes, *filter(None, [gold_note(summary, at.session, con)])]
     finally:
         con.close()
     body = {
@@ -282,14 +137,50 @@ def ask(at: Opened, folder: Path, progress: Callable[[str, int, int | None], Non
         "made_from": made_from(at),
         "units": steps.units(at.session.tables.rows),
         "summary": dataclasses.asdict(summary),
-        "notes": list(at.notes),
+        "notes": notes,
         "checks": [
             {**dataclasses.asdict(one), "tolerance": one.tolerance, **_outcome(results[one.check_id])}
-            for one in steps.asked(at.checks, at.settings)
+            for one in steps.asked(asked, at.settings)
         ],
     }
     write_text(folder / "results.json", json.dumps(body, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
     return results, summary
+
+
+def _contracts(
+    at: Opened, con: Connection, progress: Callable[[str, int, int | None], None]
+) -> tuple[dict[str, Check], dict[str, Result]]:
+    """Ask the contracts that the settings name; their findings join the others in the table `finding`."""
+    checks: dict[str, Check] = {}
+    results: dict[str, Result] = {}
+    if not at.settings.contracts:
+        return checks, results
+    from auditor import contract
+
+    for path in _suites(at):
+        progress(f"asking the contract {path.stem}", 0, None)
+        done = contract.run(
+            contract.load(path),
+            dict(at.session.tables.paths),
+            hidden=at.session.hidden,
+            work=at.session.work,
+            memory=at.settings.memory,
+        )
+        con.register("contract_rows", done.findings)
+        con.execute(f"INSERT INTO finding SELECT {', '.join(finding.COLUMNS)} FROM contract_rows")
+        con.unregister("contract_rows")
+        checks |= done.checks
+        results |= done.results
+    return checks, results
+
+
+def _suites(at: Opened) -> list[Path]:
+    """The files of the contracts that the settings name; paths count from the workspace."""
+    return [
+        path
+        for name in at.settings.contracts
+        for path in suite.find(str(at.space.root / name) if (at.space.root / name).is_file() else name)
+    ]
 
 
 def _outcome(result: Result) -> dict[str, Any]:
@@ -387,6 +278,11 @@ def run_report(space: Workspace, as_of: dt.date, progress: Callable[[str, int, i
         return space.report / "report.html"
 
 
+def _promised(at: Opened) -> dict[str, Check]:
+    """The expectations of the contracts in the shape of checks, without asking them again."""
+    return {name: one for path in _suites(at) for name, one in unmet.as_checks(suite.read(path)).items()}
+
+
 def page(at: Opened, found: Found, as_of: dt.date) -> str:
     """The report of findings as HTML text."""
     verdict = decide(at.space, found, as_of)
@@ -401,7 +297,7 @@ def page(at: Opened, found: Found, as_of: dt.date) -> str:
             html_output.Page(
                 verdict,
                 restore(found.body["summary"]),
-                {one.id: one for one in at.checks},
+                {one.id: one for one in at.checks} | _promised(at),
                 (*found.body["notes"], *verdict.notes),
                 at.session,
                 con,
@@ -409,6 +305,7 @@ def page(at: Opened, found: Found, as_of: dt.date) -> str:
                 as_of,
                 at.settings,
                 tuple(at.space.sources()),
+                naming=policy.naming(finding.hidden_groups(con), at.pseudonyms),
             )
         )
     finally:
@@ -460,6 +357,9 @@ def run_release(
         found = read_found(space.findings)
         with opened(space, work, progress) as at:
             differ = freshness.changed(found.body["made_from"], made_from(at))
+            if at.stale or not (space.measures / "keys.json").is_file():
+                what = f"{next(iter(at.stale))} is stale" if at.stale else "there are none"
+                raise AuditorError(f"the measures are not those of this state: {what}", "run dvc repro (or auditor measure)")
             if differ or not _decided(space, found):
                 raise AuditorError(
                     f"the gate has not decided on this state{f': {differ[0]} changed since the checks' if differ else ''}",

@@ -8,9 +8,11 @@ output holds; without a key of the user's they are made from a random one, and a
 from __future__ import annotations
 
 import difflib
+import json
+import re
 import secrets
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
@@ -19,12 +21,13 @@ from auditor import hide
 from auditor.engines import duckdb as engine
 from auditor.errors import InputError, UsageError
 from auditor.hide import looks_personal, pseudonym
-from auditor.stage import Tables
 from auditor.tables import TABLES, present_columns, write_parquet
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
+
+    from auditor.stage import Tables
 
 __all__ = ["FieldRule", "Opened", "Policy", "load", "looks_personal", "open_tables", "pseudonym", "read_key"]
 
@@ -98,13 +101,15 @@ class Opened:
         tables: with pseudonyms and without hidden columns.
         hidden: "table.column" -> what to do if it should be shown.
         notes: sentences for the user about what is used and not shown.
-        stable: the pseudonyms are the same in the next run.
+        stable: findings are called by the same ids in the next run: nothing is a pseudonym, or the key is the user's.
+        used: attributes that are shown as pseudonyms, such as "annotator.age".
     """
 
     tables: Tables
     hidden: Mapping[str, str]
     notes: tuple[str, ...]
     stable: bool
+    used: tuple[str, ...] = ()
 
 
 def load(*files: Path) -> Policy:
@@ -209,7 +214,8 @@ def open_tables(tables: Tables, policy: Policy, key: bytes, *, stable: bool, wor
     finally:
         con.close()
     notes = told(used, personal=personal, stable=stable)
-    return Opened(Tables(paths, tables.rows, present, tables.media, tables.notes), hidden, notes, stable)
+    done = replace(tables, paths=paths, present=present)
+    return Opened(done, hidden, notes, stable or not (used or personal), tuple(used))
 
 
 def told(used: Sequence[str], *, personal: bool, stable: bool) -> tuple[str, ...]:
@@ -226,7 +232,7 @@ def told(used: Sequence[str], *, personal: bool, stable: bool) -> tuple[str, ...
     if personal:
         notes.append("annotator ids look like names or e-mail addresses: shown as pseudonyms")
     if (used or personal) and not stable:
-        notes.append("pseudonyms are new in every run: give --key-file FILE to keep them")
+        notes.append("pseudonyms, and the ids of findings about them, are new in every run: give --key-file FILE to keep them")
     return tuple(notes)
 
 
@@ -248,3 +254,22 @@ def sealed(field: str) -> str:
     'needs annotator.attributes.gender: sealed; auditor open annotator.attributes.gender --purpose PURPOSE'
     """
     return f"needs {field}: sealed; auditor open {field} --purpose PURPOSE"
+
+
+def naming(attributes: Iterable[str], used: Iterable[str]) -> dict[str, str]:
+    """Attribute -> the line of a --policy file that lets findings name its values instead of pseudonyms.
+
+    Args:
+        attributes: names as findings give them, such as "age".
+        used: what is shown as pseudonyms, such as "annotator.age".
+
+    >>> naming(["age"], ["annotator.age", "item.site"])
+    {'age': 'annotator.attributes.age = { sensitivity = "personal", show = "yes" }'}
+    """
+    known = [entry.partition(".") for entry in used]
+    lines = {}
+    for name in attributes:
+        table = next((table for table, _, attribute in known if attribute == name), "annotator")
+        written = name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else json.dumps(name, ensure_ascii=True)
+        lines[name] = f'{table}.attributes.{written} = {{ sensitivity = "personal", show = "yes" }}'
+    return lines

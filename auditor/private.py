@@ -10,7 +10,7 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from auditor import access, importing, journal, pipeline, unseal, vault, workspace
+from auditor import access, importing, journal, opening, pipeline, unseal, vault, workspace
 from auditor.door import open_stored
 from auditor.errors import AccessError
 from auditor.files import write_text
@@ -47,7 +47,7 @@ def run_private(
         seen = open_stored(space.policy(), tables, space.sources().values(), work, frozenset(opened))
         made = work / "made"
         made.mkdir(mode=0o700)
-        with pipeline.opened(space, work, progress, seen=seen) as at:
+        with opening.opened(space, work, progress, seen=seen) as at:
             done, verdict = pipeline.ask_and_decide(at, made, as_of, progress)
         label = {"actor": who.name, "purpose": purpose, "at": vault.now().isoformat(timespec="seconds"), "opened": sorted(opened)}
         write_text(made / "made_by.json", json.dumps(label, indent=1) + "\n")
@@ -60,7 +60,7 @@ def run_private(
 
 def _unsealed(space: Workspace, who: Identity, purpose: str, work: Path) -> tuple[Tables, list[str]]:
     opener = unseal.Opener(who, access.load(space.root / "policies", space.policy()), space.root / "grants", space.root / "ledger")
-    media = pipeline.local_media(space, work)
+    media = opening.local_media(space, work)
     folders: dict[str, Path] = {}
     opened: set[str] = set()
     sealed = False

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING
 from auditor import grant, hide, policy, seal
 from auditor.column_key import Sealing, keys_for
 from auditor.engines import duckdb as engine
+from auditor.errors import InputError
 from auditor.files import replacing, write_text
 from auditor.stage import Tables
 from auditor.tables import ROW_GROUP, TABLES, present_columns, quoted, write_parquet
@@ -219,12 +220,32 @@ def opened(folder: Path, rules: Policy, media: Path | None = None) -> policy.Ope
 
 
 def sealed_fields(folder: Path) -> list[str]:
-    """The fields that have cells in a folder of tables."""
+    """The fields that have cells in a folder of tables.
+
+    Raises:
+        InputError: a file of cells is damaged.
+    """
     import pyarrow.parquet as pq
 
     found = []
     for name, table in TABLES.items():
         path = sealed_file(folder, name)
         if path.is_file():
-            found += [f"{name}.{column}" for column in pq.read_schema(path).names if column not in table.key]
+            with whole(path):
+                found += [f"{name}.{column}" for column in pq.read_schema(path).names if column not in table.key]
     return sorted(found)
+
+
+@contextlib.contextmanager
+def whole(path: Path) -> Iterator[None]:
+    """Reading a file that somebody may have altered: whatever Arrow says of it, it is damaged.
+
+    Raises:
+        InputError: it is.
+    """
+    import pyarrow as pa
+
+    try:
+        yield
+    except (pa.ArrowException, OSError, KeyError, ValueError, OverflowError) as error:
+        raise InputError(path, "", "is damaged", "restore the data from DVC, or import the source again") from error

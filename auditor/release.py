@@ -15,6 +15,7 @@ import os
 import re
 import subprocess
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from auditor.errors import AuditorError, UsageError
@@ -23,7 +24,6 @@ from auditor.files import write_text
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Callable, Iterator, Mapping
-    from pathlib import Path
 
     from auditor.gate import Verdict
     from auditor.workspace import Workspace
@@ -199,8 +199,10 @@ def make(
 
 def _commit_stages(repo: Any) -> None:
     """Record what the stages made in dvc.lock, without running them: their freshness was compared already, by content."""
-    for name in ("measure", "check", "report"):
-        repo.commit(name, force=True, allow_missing=True)
+    for name in ("measure", "check"):
+        repo.commit(name, force=True)
+    if (Path(repo.root_dir) / "report").is_dir():
+        repo.commit("report", force=True)
 
 
 def _push(repo: Any, progress: Callable[[str, int, int | None], None]) -> bool:
@@ -262,8 +264,6 @@ def read_old(space: Workspace, revision: str) -> Old:
         UsageError: there is no such revision, or it holds no tables.
         AuditorError: its data is neither in the cache nor in a remote.
     """
-    from pathlib import Path
-
     from auditor.workspace import MERGED
 
     root = space.root
@@ -293,8 +293,6 @@ def read_old(space: Workspace, revision: str) -> Old:
 
 def _in_cache(repo: Any, commit: str, folder: str) -> dict[str, Path]:
     """File name -> where DVC's cache keeps it, of a folder at a commit; empty where the folder's list itself is not there."""
-    from pathlib import Path
-
     from dvc.api import DVCFileSystem
     from dvc_data.index import DataIndexDirError
 

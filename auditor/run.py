@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from auditor import measure
 from auditor.engines import duckdb as engine
 from auditor.errors import AuditorError
-from auditor.tables import TABLES, write_parquet
+from auditor.tables import TABLES, present_columns, row_count, write_parquet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -63,6 +63,22 @@ def first_line(error: Exception) -> str:
     return str(error).split("\n", 1)[0] or type(error).__name__
 
 
+def concealed(hidden: Mapping[str, str], columns: Sequence[str]) -> Lack | None:
+    """What is lacking where the policy hides columns, or all that their MAPs would hold; None where it hides nothing.
+
+    Where several are hidden, those that are sealed are named: somebody can open them.
+
+    Args:
+        hidden: "table.column" or "table.attributes.name" -> what to do if it should be shown.
+        columns: "table.column".
+    """
+    names = [name for name in sorted(hidden) if any(name == one or name.startswith(f"{one}.") for one in columns)]
+    sealed = [name for name in names if hidden[name].startswith("needs ")]
+    if sealed:
+        return Lack(f"needs {', '.join(sealed)}: sealed", hidden[sealed[0]].partition("; ")[2])
+    return Lack(f"needs {', '.join(names)}, which the policy does not show", hidden[names[0]]) if names else None
+
+
 class Session:
     """Opened tables, and the measures computed from them so far (each once, written to `folder`).
 
@@ -99,6 +115,7 @@ class Session:
         self.seconds: dict[str, float] = {}
         self._lacks: dict[str, Lack | None] = {}
         self._faults: dict[str, str] = {}
+        self._filled: dict[str, frozenset[str] | None] = {}
 
     @property
     def files(self) -> dict[str, Path]:
@@ -109,7 +126,7 @@ class Session:
         """The first thing that is missing among what a check or measure reads; computes the measures it needs."""
         for name, columns in sorted(reads.items()):
             if name not in TABLES:
-                found = self.measure(name)
+                found = self.measure(name) or self._hollow(name, columns, optional)
                 if found is not None:
                     return found
                 continue
@@ -121,22 +138,47 @@ class Session:
                 supply = TABLES[name].supply
                 return Lack(f"no {name} rows", supply)
             for column in sorted(columns - self.tables.present[name]):
-                full = f"{name}.{column}"
-                if full in optional or name in optional:
-                    continue
-                return self._concealed([full]) or Lack(f"no row has {full}", TABLES[name].columns[column].supply)
+                if f"{name}.{column}" not in optional and name not in optional:
+                    return self._absent(name, column)
         return None
 
-    def _concealed(self, columns: Sequence[str]) -> Lack | None:
-        """What is lacking where the policy hides columns, or all that their MAPs would hold; None where it hides nothing.
+    def _hollow(self, name: str, columns: frozenset[str], optional: frozenset[str]) -> Lack | None:
+        """What a measure that was computed lacks for a reader of these columns: rows at all, or one that has the column.
 
-        Where several are hidden, those that are sealed are named: somebody can open them.
+        Without this a check of columns that nothing fed would count as one that looked and found nothing.
         """
-        names = [name for name in sorted(self.hidden) if any(name == one or name.startswith(f"{one}.") for one in columns)]
-        sealed = [name for name in names if self.hidden[name].startswith("needs ")]
-        if sealed:
-            return Lack(f"needs {', '.join(sealed)}: sealed", self.hidden[sealed[0]].partition("; ")[2])
-        return Lack(f"needs {', '.join(names)}, which the policy does not show", self.hidden[names[0]]) if names else None
+        module = measure.load(name)
+        if name in optional or getattr(module, "SPARSE", False):
+            return None
+        if name not in self._filled:
+            # From the file's statistics alone; None stands for no rows.
+            path = self.measures[name]
+            self._filled[name] = present_columns(path) if row_count(path) else None
+        filled = self._filled[name]
+        if filled is None:
+            return self._empty(name, module)
+        lacking = sorted(column for column in columns - filled if f"{name}.{column}" not in optional)
+        return self._absent(name, lacking[0]) if lacking else None
+
+    def _empty(self, name: str, module: Any) -> Lack:
+        """Why a measure has no row: nothing fed its key, or what it says of itself."""
+        for column in module.KEY:
+            table, _, fed_by = module.COLUMNS[column].needs.partition(".")
+            if fed_by and fed_by not in self.tables.present[table]:
+                return self._absent(table, fed_by)
+        return Lack(getattr(module, "EMPTY", f"the measure {name} has no row"))
+
+    def _absent(self, name: str, column: str) -> Lack:
+        """Why no row has a column, told by the column of the canonical tables that feeds it where that is empty."""
+        full = f"{name}.{column}"
+        withheld = concealed(self.hidden, [full])
+        if withheld is not None:
+            return withheld
+        spec = self.binder.known[name][column]
+        table, _, fed_by = spec.needs.partition(".")
+        if fed_by and fed_by not in self.tables.present[table]:
+            return self._absent(table, fed_by)
+        return Lack(spec.absent or f"no row has {full}", spec.supply)
 
     def measure(self, name: str) -> Lack | None:
         """Compute a measure if that has not been done; says what it lacks, or None when its file is there."""
@@ -165,14 +207,15 @@ class Session:
         module = measure.load(name)
         optional = frozenset(getattr(module, "OPTIONAL", ()))
         reads = self.reads(module)
-        found = self.lack(reads, optional)
+        # Of another measure it needs rows; which of its columns may be empty is its own business.
+        found = self.lack({table: columns if table in TABLES else frozenset() for table, columns in reads.items()}, optional)
         if found is not None:
             return found
         for group in getattr(module, "ANY_OF", ()):
             if not any(column in self.tables.present[table] for table, _, column in (name.partition(".") for name in group)):
-                concealed = self._concealed(group)
-                if concealed is not None:
-                    return concealed
+                withheld = concealed(self.hidden, group)
+                if withheld is not None:
+                    return withheld
                 supplies = [TABLES[table].columns[column].supply for table, _, column in (name.partition(".") for name in group)]
                 return Lack(f"no row has {' or '.join(group)}", " or ".join(dict.fromkeys(filter(None, supplies))))
         if getattr(module, "MEDIA", False) and self.tables.media is None:
@@ -236,7 +279,13 @@ def run_check(
         if lack is not None:
             return Result(check.id, "skipped", reason=lack.reason, supply=lack.supply, seconds=time.perf_counter() - started)
         files = {name: session.files[name] for name in check.reads}
-        count = _own(session, check, params, files, sink) if check.builtin else _foreign(session, check, params, files, sink)
+        ask = _own if check.builtin else _foreign
+        if check.header.looks_at:
+            used = {name: value for name, value in params.items() if name in check.looks_with}
+            first = f"SELECT 1 FROM ({check.header.looks_at}) LIMIT 1"
+            if not ask(session, first, used, files, lambda rows: int(rows.read_all().num_rows)):
+                return Result(check.id, "skipped", reason=check.header.nothing, seconds=time.perf_counter() - started)
+        count = ask(session, check.sql, params, files, sink)
     except Exception as error:  # noqa: BLE001  # whatever a check does, the others go on and the verdict says so
         return Result(check.id, "failed", reason=first_line(error), seconds=time.perf_counter() - started)
     return Result(check.id, "found", count, seconds=time.perf_counter() - started)
@@ -244,7 +293,7 @@ def run_check(
 
 def _own(
     session: Session,
-    check: Check,
+    sql: str,
     params: Mapping[str, ParamValue],
     files: Mapping[str, Path],
     sink: Callable[[pa.RecordBatchReader], int],
@@ -252,19 +301,19 @@ def _own(
     con = engine.connect(session.work, session.memory)
     try:
         engine.lock(con, files)
-        return sink(con.sql(check.sql, params=dict(params)).to_arrow_reader(65_536))
+        return sink(con.sql(sql, params=dict(params)).to_arrow_reader(65_536))
     finally:
         con.close()
 
 
 def _foreign(
     session: Session,
-    check: Check,
+    sql: str,
     params: Mapping[str, ParamValue],
     files: Mapping[str, Path],
     sink: Callable[[pa.RecordBatchReader], int],
 ) -> int:
     from auditor import child
 
-    with child.rows(check.sql, params, files, session.work) as reader:
+    with child.rows(sql, params, files, session.work) as reader:
         return sink(reader)

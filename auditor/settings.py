@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt  # noqa: TC003  # pydantic resolves annotations when it runs
 import difflib
+import re
 import tomllib
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -11,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from auditor.check import Severity, parse_tolerance
 from auditor.errors import UsageError
+from auditor.finding import LINK_FIELDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 # With less DuckDB cannot hold the blocks of one query, whatever it spills.
 MIN_MEMORY = 64_000_000  # bytes
+_FIELDS = ", ".join(f"{{{name}}}" for name in LINK_FIELDS)
 Operator = Literal["=", "!=", "<", "<=", ">", ">=", "in", "not in", "like"]
 
 
@@ -105,6 +108,8 @@ class Settings(_Strict):
     def _safe_link(cls, value: str) -> str:
         if value and not value.startswith(("https://", "http://")):
             raise ValueError("a link begins with https:// or http://")
+        if value and (wrong := unknown_field(value)):
+            raise ValueError(f"a link has no {wrong}: there are {_FIELDS}")
         return value
 
     def override(self, check_id: str) -> Override:
@@ -158,14 +163,31 @@ def _suggest(place: tuple[Any, ...]) -> str:
     return f"did you mean {near[0]!r}?" if near else f"there are {', '.join(model.model_fields)}"
 
 
+def unknown_field(link: str) -> str:
+    """The first field of a link template that does not exist, braces included; "" if there is none.
+
+    >>> unknown_field("https://a.example/{item}?{item_id}"), unknown_field("https://a.example/{item_id}")
+    ('{item}', '')
+    """
+    rest = link
+    for name in LINK_FIELDS:
+        rest = rest.replace(f"{{{name}}}", "")
+    found = re.search(r"\{[^{}]*\}?|\}", rest)
+    return found[0] if found else ""
+
+
 def with_link(settings: Settings, link: str) -> Settings:
     """The settings with another link template.
 
     Raises:
-        UsageError: it is no web address.
+        UsageError: it is no web address, or has a field in braces that is never filled.
     """
     if not link.startswith(("https://", "http://")):
         raise UsageError(f"the link {link!r} is no web address", "write https://…/{item_id}")
+    if wrong := unknown_field(link):
+        near = difflib.get_close_matches(wrong.strip("{}"), LINK_FIELDS, 1)
+        suggestion = f"did you mean {{{near[0]}}}? " if near else ""
+        raise UsageError(f"the link {link!r} has {wrong}, which is never filled", f"{suggestion}there are {_FIELDS}")
     return settings.model_copy(update={"link": link})
 
 

@@ -92,6 +92,7 @@ class Tables:
         present: table -> columns in which at least one row is not NULL.
         media: a Parquet file (item_id, path) with the absolute path of each item's medium; never shown to checks.
         notes: sentences for the user: what was guessed, dropped, or merged.
+        formats: names of the formats that were read, in order; they say which hints make sense.
     """
 
     paths: Mapping[str, Path]
@@ -99,6 +100,7 @@ class Tables:
     present: Mapping[str, frozenset[str]]
     media: Path | None
     notes: tuple[str, ...]
+    formats: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,7 @@ class Stage:
         self.con = con
         self.work = work
         self.notes: list[str] = []
+        self.formats: list[str] = []
         self.progress: Callable[[str, int, int | None], None] = lambda _what, _done, _total: None
         self._parts: dict[str, list[_Part]] = {name: [] for name in TABLES}
         self._count = 0
@@ -193,7 +196,7 @@ class Stage:
             media = folder / "media.parquet"
             write_parquet(self.con, "SELECT item_id, path FROM media_file", ("item_id",), media)
         present = {name: present_columns(path) if rows[name] else frozenset[str]() for name, path in paths.items()}
-        return Tables(paths, rows, present, media, tuple(self.notes))
+        return Tables(paths, rows, present, media, tuple(self.notes), tuple(dict.fromkeys(self.formats)))
 
     def _one(self, query: str) -> Any:
         # To the end: a half-read result makes the connection refuse `register`.
@@ -375,8 +378,15 @@ class Stage:
             relation = f"(SELECT item_id, {merged} FROM raw_item WHERE item_id IS NOT NULL GROUP BY item_id)"
         else:
             relation = "raw_item"
+        # Whoever found a medium, or missed one, has looked for it.
+        located = (
+            "coalesce(located, CASE WHEN i.item_id IN (SELECT item_id FROM media_file) THEN true "
+            "WHEN i.item_id IN (SELECT item_id FROM kept WHERE problem = 'missing_media') THEN false END) AS located"
+        )
         kept = ", ".join(
-            f'coalesce(i."{column}", f."{column}") AS "{column}"'
+            located
+            if column == "located"
+            else f'coalesce(i."{column}", f."{column}") AS "{column}"'
             if column in {"media", "sha256", "bytes", "width", "height", "duration"}
             else f'i."{column}"'
             for column in columns

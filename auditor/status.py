@@ -64,7 +64,7 @@ def lines(space: Workspace, today: dt.date) -> list[Line]:
     present = {name: digests.present(path) for name, path in stored.items()}
     hidden = hidden_fields(space.policy(), present, treatments(notes.values()))
     made.append(_measures(space, stored, hidden, digests))
-    now = freshness.state(stored, check_files(space), space.settings(), hidden, digests)
+    now = freshness.state(stored, check_files(space), space.settings(), hidden, digests, space.root)
     findings = _findings(space, now)
     made += [findings, _verdict(space, findings, today), _report(space, findings)]
     digests.save()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from auditor import check as checks_module
-from auditor import content, finding, gate, stopping
+from auditor import content, finding, formats, gate, stopping
 from auditor import settings as settings_module
 from auditor.errors import UsageError
 from auditor.run import Result, run_check
@@ -68,7 +69,9 @@ def ask_all(
         def sink(rows: Any, one: Check = one, severity: str = severity, where: dict[str, Any] | None = where) -> int:
             return finding.add(con, one, rows, severity=severity, link=settings.link, where=where)
 
-        results[one.id] = run_check(session, one, params, sink)
+        done = run_check(session, one, params, sink)
+        # A hint that the sources' formats have no room for would send people to do what cannot be done.
+        results[one.id] = replace(done, supply=formats.supply(done.supply, session.tables.formats))
         if results[one.id].outcome == "failed":
             con.execute("DELETE FROM finding WHERE check_id = ?", [one.id])
     progress("checking", len(checks), len(checks))

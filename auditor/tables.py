@@ -33,12 +33,16 @@ class Column:
         meaning: one sentence for the docs.
         unit: "" where it has none.
         supply: what a user can do when no row has it (shown where a check is skipped), or "".
+        needs: of a measure's column: the "table.column" that feeds it; where that is empty too, it is what is missing.
+        absent: what is missing where no row has it, or "" for a sentence made from its name.
     """
 
     type: str
     meaning: str
     unit: str = ""
     supply: str = ""
+    needs: str = ""
+    absent: str = ""
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,7 @@ TABLES: dict[str, Table] = {
             "item_id": Column("VARCHAR", "the source's name for the item; for arrays the row number"),
             "media": Column("VARCHAR", "image | video | audio | text | table"),
             "uri": Column("VARCHAR", "where its medium is, relative to the media folder", supply=_MEDIA),
+            "located": Column("BOOLEAN", "its medium was found; NULL where nobody looked for it", supply=_MEDIA),
             "sha256": Column("VARCHAR", "digest of the medium's bytes", supply=_MEDIA),
             "bytes": Column("BIGINT", "size of the medium", "bytes", supply=_MEDIA),
             "width": Column("INTEGER", "width of the image or video", "pixels", supply=_MEDIA),
@@ -219,8 +224,8 @@ def ddl(name: str, columns: Mapping[str, Column]) -> str:
     >>> ddl("t", {"a": Column("INTEGER", "…")})
     'CREATE TABLE "t" ("a" INTEGER)'
     """
-    body = ", ".join(f'"{column}" {spec.type}' for column, spec in columns.items())
-    return f'CREATE TABLE "{name}" ({body})'
+    body = ", ".join(f"{quoted(column)} {spec.type}" for column, spec in columns.items())
+    return f"CREATE TABLE {quoted(name)} ({body})"
 
 
 def select_typed(relation: str, present: set[str], columns: Mapping[str, Column]) -> str:
@@ -264,6 +269,13 @@ def quoted(name: str) -> str:
     '"item"'
     """
     return '"' + name.replace('"', '""') + '"'
+
+
+def row_count(path: Path) -> int:
+    """Rows of a Parquet file, from its footer alone."""
+    import pyarrow.parquet as pq
+
+    return int(pq.read_metadata(path).num_rows)
 
 
 def present_columns(path: Path) -> frozenset[str]:

@@ -16,7 +16,7 @@ from auditor import access as policies
 from auditor import grant, ledger, policy, seal
 from auditor.engines import duckdb as engine
 from auditor.errors import AccessError, InputError, UsageError
-from auditor.protect import FORMAT, sealed_fields, sealed_file
+from auditor.protect import FORMAT, sealed_fields, sealed_file, whole
 from auditor.stage import Tables
 from auditor.tables import ROW_GROUP, TABLES, literal, present_columns, quoted, write_parquet
 
@@ -112,9 +112,9 @@ def _place(folder: Path, table: str, part: str, dataset: str) -> seal.Place:
     import pyarrow.parquet as pq
 
     file = sealed_file(folder, table)
-    said = {
-        key.decode(): value.decode() for key, value in (pq.read_schema(file).metadata or {}).items() if key.startswith(b"auditor.")
-    }
+    with whole(file):
+        found = pq.read_schema(file).metadata or {}
+        said = {key.decode(): value.decode() for key, value in found.items() if key.startswith(b"auditor.")}
     if said.get("auditor.format") != FORMAT:
         raise InputError(file, "", f"sealed cells of the unknown format {said.get('auditor.format')!r}", "upgrade label-auditor")
     if (said.get("auditor.dataset"), said.get("auditor.table")) != (dataset, table):
@@ -158,16 +158,26 @@ def _type(part: str, table: str) -> pa.DataType:
 
 
 def _cells(folder: Path, table: str, part: str, place: seal.Place, key: bytes) -> Iterator[pa.Table]:
-    """Key columns and `value`, row group by row group; one empty table where there are no rows."""
+    """Key columns and `value`, row group by row group: exactly the rows of the table beside which the cells stand."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    keys, type_ = TABLES[table].key, _type(part, table)
-    with pq.ParquetFile(sealed_file(folder, table)) as file:
+    keys, type_ = list(TABLES[table].key), _type(part, table)
+    cells, beside = sealed_file(folder, table), folder / f"{table}.parquet"
+    with whole(cells), pq.ParquetFile(cells) as file, whole(beside), pq.ParquetFile(beside) as other:
+        rows = other.iter_batches(ROW_GROUP, columns=keys)
+        count = 0
         for batch in file.iter_batches(ROW_GROUP, columns=[*keys, part]):
-            own = [batch.column(name) for name in keys]
-            values = seal.unseal(batch.column(part), seal.row_ids(own), key, place, type_)
-            yield pa.table([*own, values], names=[*keys, "value"])
+            own, there = pa.table([batch.column(name) for name in keys], keys), next(rows, None)
+            if there is None or not own.equals(pa.table([there.column(name) for name in keys], keys)):
+                raise InputError(cells, "", f"its rows are not those of {beside.name}", _HINT)
+            if not pa.types.is_binary(batch.column(part).type):
+                raise InputError(cells, part, "holds no cells", _HINT)
+            values = seal.unseal(batch.column(part), seal.row_ids([batch.column(name) for name in keys]), key, place, type_)
+            count += batch.num_rows
+            yield own.append_column("value", values)
+        if count != other.metadata.num_rows:
+            raise InputError(cells, "", f"has {count:,} rows, {beside.name} has {other.metadata.num_rows:,}", _HINT)
 
 
 def unprotect(opener: Opener, tables: Tables, dataset: str, purpose: str, work: Path, at: dt.datetime) -> Unprotected:
@@ -200,7 +210,7 @@ def unprotect(opener: Opener, tables: Tables, dataset: str, purpose: str, work: 
             hidden[field] = policy.sealed(field)
             continue
         clear.setdefault(table, {})[part] = work / f"clear-{number}.parquet"
-        _write_clear(_cells(folder, table, part, place, key), tables.paths[table], table, clear[table][part])
+        _write_clear(_cells(folder, table, part, place, key), clear[table][part])
         done.append(field)
     con = engine.connect(work)
     try:
@@ -216,31 +226,18 @@ def unprotect(opener: Opener, tables: Tables, dataset: str, purpose: str, work: 
     return Unprotected(Tables(paths, tables.rows, present, tables.media, tables.notes), tuple(done), hidden)
 
 
-def _write_clear(cells: Iterator[pa.Table], path: Path, table: str, target: Path) -> None:
-    """Write opened values, row by row those of the table's file; refused where the keys are not the table's."""
-    import pyarrow as pa
+def _write_clear(cells: Iterator[pa.Table], target: Path) -> None:
+    """Write opened values, in the order of the table."""
     import pyarrow.parquet as pq
 
-    keys = list(TABLES[table].key)
     writer: Any = None
-    with pq.ParquetFile(path) as file:
-        rows = 0
-        batches = file.iter_batches(ROW_GROUP, columns=keys)
+    try:
         for chunk in cells:
-            other = next(batches, None)
-            if other is None or not chunk.select(keys).equals(
-                pa.Table.from_batches([other]).select(keys).cast(chunk.select(keys).schema)
-            ):
-                raise InputError(sealed_file(path.parent, table), "", f"its rows are not those of {path.name}", _HINT)
             writer = writer or pq.ParquetWriter(target, chunk.select(["value"]).schema)
             writer.write_table(chunk.select(["value"]))
-            rows += chunk.num_rows
+    finally:
         if writer is not None:
             writer.close()
-        if rows != file.metadata.num_rows:
-            raise InputError(
-                sealed_file(path.parent, table), "", f"has {rows} rows, {path.name} has {file.metadata.num_rows}", _HINT
-            )
 
 
 def _put_back(con: Connection, table: str, files: Mapping[str, Path], source: Path, target: Path) -> None:

@@ -73,7 +73,7 @@ def passphrase(file: Path | None) -> bytes | None:
 
 
 def make_identity(
-    root: Path, file: Path, name: str, kind: Kind, roles: tuple[str, ...], secret: bytes | None
+    root: Path, file: Path, name: str, kind: Kind, roles: tuple[str, ...], until: dt.date | None, secret: bytes | None
 ) -> tuple[Identity, Path]:
     """A new identity, and its recipient in the workspace.
 
@@ -89,7 +89,7 @@ def make_identity(
     there = recipient.read_recipients(target.parent)
     kem = next(iter(there.values())).kem if there else None
     made = identity.new(file, name, kind, secret, kem)
-    write_text(target, made.recipient(roles).toml())
+    write_text(target, made.recipient(roles, until).toml())
     return made, target
 
 
@@ -183,6 +183,18 @@ def _cell(value: Any) -> Any:
     return json.dumps(value, ensure_ascii=False, default=_json) if isinstance(value, (list, dict)) else value
 
 
+def check_target(path: Path) -> None:
+    """Make sure that rows can be saved there, before anything is opened for it.
+
+    Raises:
+        UsageError: another ending, or a file that is there already.
+    """
+    if path.suffix not in {".parquet", ".json", ".csv"}:
+        raise UsageError(f"{path}: cannot write this kind of file", "name it .csv, .json or .parquet")
+    if path.exists():
+        raise UsageError(f"{path}: there is a file already", "choose another --out")
+
+
 def save(rows: pa.Table, path: Path) -> None:
     """Write opened rows to a new file that only its owner can read: Parquet, JSON or CSV, by its ending.
 
@@ -191,8 +203,7 @@ def save(rows: pa.Table, path: Path) -> None:
     """
     import pyarrow.parquet as pq
 
-    if path.suffix not in {".parquet", ".json", ".csv"}:
-        raise UsageError(f"{path}: cannot write this kind of file", "name it .csv, .json or .parquet")
+    check_target(path)
     if path.suffix == ".parquet":
         stream = io.BytesIO()
         pq.write_table(rows, stream)

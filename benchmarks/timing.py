@@ -37,11 +37,22 @@ def once(arguments: list[str]) -> Figure:
     return Figure(seconds, usage.ru_maxrss / 1024)
 
 
-def paired(ours: list[str], peer: list[str] | None, runs: int = RUNS) -> tuple[Figure, Figure | None, float | None]:
-    """Run both in turn after one warm-up of each; medians, and the median of the ratios peer / ours of each pair."""
+def paired(
+    ours: list[str], peer: list[str] | None, runs: int = RUNS, prepare: list[str] | None = None
+) -> tuple[Figure, Figure | None, float | None]:
+    """Run both in turn after one warm-up of each; medians, and the median of the ratios peer / ours of each pair.
+
+    `prepare` runs before each of them, and does not count.
+    """
+
+    def ready(command: list[str]) -> Figure:
+        if prepare:
+            once(prepare)
+        return once(command)
+
     pairs = []
     for number in range(runs + 1):
-        pair = (once(ours), once(peer) if peer else None)
+        pair = (ready(ours), ready(peer) if peer else None)
         if number:
             pairs.append(pair)
     mine = _median([pair[0] for pair in pairs])

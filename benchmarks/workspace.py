@@ -71,6 +71,10 @@ def fresh(folder: Path) -> Path:
     return copy
 
 
+def status(folder: Path) -> None:
+    call(folder / "space", "auditor", "status")
+
+
 def ours(folder: Path) -> None:
     call(folder / "copy", "auditor", "release", "v1", "--even-failed", "benchmark")
 
@@ -83,11 +87,11 @@ def peer(folder: Path) -> None:
     call(copy, "dvc", "push", "-q")
     for words in (
         ["add", "--all", "--", "tables.dvc", "media.dvc", "dvc.yaml", "dvc.lock", "auditor.toml"],
-        ["commit", "-qm", "v1"],
+        ["commit", "-qm", "v1", "--allow-empty"],
         ["tag", "v1"],
     ):
         subprocess.run(["git", *words], cwd=copy, env=os.environ | GIT, check=True)
 
 
 if __name__ == "__main__":
-    {"generate": generate, "fresh": fresh, "ours": ours, "peer": peer}[sys.argv[1]](Path(sys.argv[2]))
+    {"generate": generate, "fresh": fresh, "status": status, "ours": ours, "peer": peer}[sys.argv[1]](Path(sys.argv[2]))

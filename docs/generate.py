@@ -56,6 +56,7 @@ def checks() -> str:
             f"- wrong when: {header.wrong_when}",
             f"- severity {header.severity}, tolerance {header.tolerance} of {header.unit}s",
             f"- reads {', '.join(f'`{name}`' for name in sorted(check.reads))}",
+            *([f"- skipped where {header.nothing}"] if header.nothing else []),
             *(f"- `{name}` = {param.value!r}: {param.help}" for name, param in header.params.items()),
             f"- source: {header.source}",
         ]

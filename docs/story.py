@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 
 PAGE = Path(__file__).resolve().parent / "story.md"
-CORRECT = '''\
+CORRECT = """\
 import re
 from pathlib import Path
 
@@ -25,7 +25,7 @@ def edit(image, change):
 # two cells that were clicked, not drawn
 edit("BloodImage_00338", lambda t: t.replace("<xmax>504</xmax>", "<xmax>592</xmax>").replace("<ymax>337</ymax>", "<ymax>420</ymax>"))
 edit("BloodImage_00343", lambda t: t.replace("<xmax>181</xmax>", "<xmax>262</xmax>").replace("<ymax>329</ymax>", "<ymax>415</ymax>"))
-'''
+"""
 SEALED = """
 [annotator.attributes]
 gender = { sensitivity = "special", treatment = "seal" }

@@ -101,6 +101,16 @@
     draw();
   }
 
+  // Enter on a card: a small one leads to the whole one, and on that to its item in the labelling tool, else to its evidence.
+  document.addEventListener("keydown", (event) => {
+    const here = event.target;
+    if (event.key !== "Enter" || !here.matches || !here.matches("article[data-finding]")) return;
+    const inner = here.querySelector(".kind a, .facts a");
+    const evidence = here.querySelector("details.evidence, details.votes");
+    if (inner) inner.click();
+    else if (evidence) evidence.open = !evidence.open;
+  });
+
   const step = (by) => {
     const stops = [...document.querySelectorAll("[data-finding]")];
     const here = document.activeElement.closest("[data-finding]");

@@ -1,19 +1,85 @@
-"""Fixtures shared by all tests."""
+"""Fixtures shared by all tests, and the rule that in CI a test is skipped for listed reasons only."""
 
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import settings
+
+from tests.skips import unlisted
+
+# How long one example takes says more about what else the machine does than about the code.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parent.parent
+_SKIPPED = pytest.StashKey[list[tuple[str, str]]]()
+
+
+@pytest.fixture(scope="session")
+def playwright() -> Iterator[Any]:
+    """Playwright, once for all browser tests: its loop cannot run twice in one process."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The program of a headless Chromium."""
+    executable = shutil.which("chromium-headless-shell") or shutil.which("chromium")
+    if executable is None:
+        pytest.skip("no chromium-headless-shell or chromium is in PATH")
+    return executable
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--rewrite` rewrites golden texts instead of comparing them."""
+    parser.addoption("--rewrite", action="store_true", help="rewrite golden files and the README's sample")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """A place for the skips of this run."""
+    config.stash[_SKIPPED] = []
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """In CI, fail for skips whose reason is not listed in tests/skips.py."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if not os.environ.get("CI") or reporter is None:
+        return
+    skipped = []
+    for report in reporter.stats.get("skipped", []):
+        _, _, reason = report.longrepr if isinstance(report.longrepr, tuple) else ("", 0, str(report.longrepr))
+        skipped.append((report.nodeid, reason.removeprefix("Skipped: ")))
+    session.config.stash[_SKIPPED] = unlisted(skipped)
+    if session.config.stash[_SKIPPED] and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say which skips failed the run."""
+    for test, reason in terminalreporter.config.stash[_SKIPPED]:
+        terminalreporter.write_line(f"skipped for a reason that tests/skips.py does not list: {test}: {reason}", red=True)
 
 
 @pytest.fixture(scope="session")
 def root() -> Path:
     """The checkout."""
     return ROOT
+
+
+@pytest.fixture(scope="session")
+def rewrite(pytestconfig: pytest.Config) -> bool:
+    """Whether golden texts are rewritten."""
+    return bool(pytestconfig.getoption("--rewrite"))
 
 
 @pytest.fixture(scope="session")

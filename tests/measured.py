@@ -56,6 +56,13 @@ def table(opened, name):
 
 def findings(opened, check_id, **params):
     """What a built-in check finds with its own parameters."""
+    result, found = asked(opened, check_id, **params)
+    assert result.outcome == "found", result
+    return found
+
+
+def asked(opened, check_id, **params):
+    """What becomes of a built-in check, and the rows that it returns."""
     folder = content.folder("checks")
     one = check.load(folder / f"{check_id}.sql", folder, opened.binder, builtin=True)
     found = []
@@ -65,5 +72,4 @@ def findings(opened, check_id, **params):
         {name: param.value for name, param in one.header.params.items()} | params,
         lambda reader: found.extend(reader.read_all().to_pylist()) or len(found),
     )
-    assert result.outcome == "found", result
-    return found
+    return result, found

@@ -238,6 +238,8 @@ def test_files_in_the_out_folder_that_are_not_ours_stay(run, tmp_path):
         (["audit", "answer.csv", "--map", "nonsense"], "nonsense"),
         (["audit", "answer.csv", "--format", "kml"], "kml"),
         (["audit", "answer.csv", "--link", "javascript:x"], "https://"),
+        (["audit", "answer.csv", "--link", "https://a.example/{item}"], "did you mean {item_id}?"),
+        (["audit", "answer.csv", "--link", "https://a.example/{item_id"], "never filled"),
         (["explain", "nothing"], "auditor checks"),
         (["tables", "nothing"], "auditor tables"),
         (["audit"], "SOURCE"),

@@ -99,9 +99,10 @@ def test_crowd_with_map_and_gold(shared_data: Path, tmp_path: Path) -> None:
 def test_popquorn_needs_no_map(shared_data: Path, tmp_path: Path) -> None:
     tables = tables_of(shared_data / "popquorn" / "offensiveness.csv", tmp_path)
     assert (tables.rows["annotation"], tables.rows["item"], tables.rows["annotator"]) == (13036, 1500, 262)
-    assert rows(tables, "SELECT count(*) FROM annotation WHERE value = CAST(label AS DOUBLE) AND value BETWEEN 1 AND 5") == [
-        (13036,)
+    assert rows(tables, "SELECT type, count(label), count(*) FROM annotation WHERE value BETWEEN 1 AND 5 GROUP BY type") == [
+        ("value", 0, 13036)
     ]
+    assert [note for note in tables.notes if "value = offensiveness (numbers" in note and "--map label=offensiveness" in note]
     keys = rows(tables, "SELECT DISTINCT unnest(map_keys(attributes)) AS k FROM annotator ORDER BY k")
     assert [key for (key,) in keys] == ["age", "education", "gender", "occupation", "race"]
     means = rows(
@@ -186,11 +187,45 @@ def test_unknown_labels_and_items_name_the_columns(tmp_path: Path) -> None:
     assert "no header" in error_of(write(tmp_path, "1,2\n3,4\n"), tmp_path).message
 
 
-def test_class_ids_are_not_values_but_ratings_are(tmp_path: Path) -> None:
-    ids = tables_of(write(tmp_path, "item_id,label\na,0\nb,1\n"), tmp_path / "1")
-    ratings = tables_of(write(tmp_path, "item_id,label\na,1.0\nb,\nc,4.5\n"), tmp_path / "2")
-    assert rows(ids, "SELECT value FROM annotation") == [(None,), (None,)]
-    assert rows(ratings, "SELECT label, value FROM annotation ORDER BY item_id") == [("1.0", 1.0), (None, None), ("4.5", 4.5)]
+@pytest.mark.parametrize(
+    ("header", "cells", "value"),
+    [
+        ("label", ("0", "1", "1"), None),
+        ("answer", ("0", "1", "2"), None),
+        ("label", ("1.0", "2.0", "3.0"), None),  # codes that a spreadsheet took for fractions
+        ("class_id", ("7", "3", "12"), None),
+        ("score", ("0", "1", "0"), None),  # two values have no order worth the name
+        ("rating", ("1", "2", "5"), 1.0),
+        ("toxicity_score", ("0", "50", "100"), 0.0),
+        ("offence", ("1.0", "2.0", "3.0"), 1.0),
+        ("label", ("1.0", "", "4.5"), 1.0),
+        ("depth", ("2.25", "2.5", "2.125"), 2.25),
+        ("rating", ("1", "2", "good"), None),
+    ],
+)
+def test_class_ids_are_not_values_but_ratings_are(tmp_path: Path, header: str, cells: tuple[str, ...], value: float | None) -> None:
+    lines = "".join(f"i{nth},{cell}\n" for nth, cell in enumerate(cells))
+    tables = tables_of(write(tmp_path, f"item_id,{header}\n{lines}"), tmp_path)
+    kind, label, number = rows(tables, "SELECT type, label, value FROM annotation ORDER BY item_id LIMIT 1")[0]
+    if value is None:
+        assert (kind, label) == ("class", cells[0])
+    else:
+        assert (kind, label, number) == ("value", None, value)
+        assert any("codes of classes" in note for note in tables.notes)
+
+
+def test_what_the_user_maps_or_a_model_knows_stays_a_label(tmp_path: Path) -> None:
+    path = write(tmp_path, "item_id,rating\na,1\nb,2\nc,3\n")
+    mapped = tables_of(path, tmp_path / "m", mapping={"label": "rating"})
+    assert rows(mapped, "SELECT label FROM annotation ORDER BY item_id") == [("1",), ("2",), ("3",)]
+    classes = write(tmp_path, "1\n2\n3\n", "classes.txt")
+    assert rows(tables_of(path, tmp_path / "c", classes=classes), "SELECT count(label) FROM annotation") == [(3,)]
+
+
+def test_gold_of_a_rating_is_a_number(tmp_path: Path) -> None:
+    path = write(tmp_path, "item_id,user,rating\na,p,1\na,q,2\nb,p,3\n")
+    tables = tables_of(path, tmp_path, gold=write(tmp_path, "item_id,rating\na,2\n", "gold.csv"))
+    assert rows(tables, "SELECT type, value, label FROM annotation WHERE source = 'gold'") == [("value", 2.0, None)]
 
 
 @pytest.mark.parametrize(
@@ -206,8 +241,7 @@ def test_class_ids_are_not_values_but_ratings_are(tmp_path: Path) -> None:
     ],
 )
 def test_guesses_by_name(tmp_path: Path, header: str, cells: str, kind: str, query: str, wanted: tuple[Any, ...]) -> None:
-    mapping = {"value": "value"} if kind == "value" else {}
-    tables = tables_of(write(tmp_path, f"{header}\n{cells}\n"), tmp_path, mapping=mapping)
+    tables = tables_of(write(tmp_path, f"{header}\n{cells}\n"), tmp_path)
     assert rows(tables, f"SELECT type, {query} FROM annotation") == [(kind, *wanted)]
 
 

@@ -77,6 +77,11 @@ def test_where_nothing_ran_nothing_passed():
     assert verdict.reasons == ("no check could run",)
 
 
+def test_where_no_annotation_was_read_nothing_was_audited():
+    verdict = decide([asked()], {"f/c": found(0)}, {}, {**UNITS, "annotation": 0}, Settings(), DAY)
+    assert (verdict.result, verdict.exit_code, verdict.reasons) == ("incomplete", 4, ("no annotations were read",))
+
+
 def test_waivers_hold_until_their_date():
     waiver = {"owner": "ada", "reason": "known"}
     good = Settings(waiver=(Waiver(finding="x", until=DAY, **waiver),))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from itertools import combinations
 
+import duckdb
 import krippendorff
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
+from auditor import finding, summary
 from auditor.formats import long
 from auditor.measures import _alpha, _stats, _tally, vote
 from auditor.stage import Source
@@ -313,7 +315,7 @@ def test_a_source_without_classes_has_no_votes(tmp_path):
     opened = measured.of_rows(tmp_path, annotation=[box])
     assert measured.table(opened, "vote") == []
     for name in ("item_vote", "agreement", "confusion", "annotator_summary", "annotator_label"):
-        assert measured.table(opened, name) == []
+        assert opened.measure(name).reason == "no annotation is a class or a number", name
 
 
 def test_wilson_and_benjamini_hochberg_match_published_values():
@@ -324,3 +326,16 @@ def test_wilson_and_benjamini_hochberg_match_published_values():
     # Benjamini and Hochberg 1995, section 4.2: 15 p values, of which the procedure rejects 4 at 0.05
     p = [0.0001, 0.0004, 0.0019, 0.0095, 0.0201, 0.0278, 0.0298, 0.0344, 0.0459, 0.3240, 0.4262, 0.5719, 0.6528, 0.7590, 1.0]
     assert (_stats.benjamini_hochberg(np.array(p)) <= 0.05).sum() == 4
+
+
+@pytest.mark.parametrize(("items", "told"), [(2, False), (9, False), (10, True)])
+def test_few_items_have_a_coefficient_and_no_interval(tmp_path, items, told):
+    rows = measured.votes([(i, p, "cat" if (i + (p == "b" and i == 0)) % 2 else "dog") for i in range(items) for p in "ab"])
+    opened = measured.of_rows(tmp_path, annotation=rows)
+    row = coefficients(opened)["label", "alpha_nominal"]
+    assert row["value"] is not None
+    assert (row["low"] is not None, row["high"] is not None, row["reason"] is None) == (told, told, told)
+    assert told or row["reason"] == "no interval from fewer than 10 items with two votes"
+    con = duckdb.connect()
+    finding.create(con)
+    assert bool(summary.summarise(opened, con, {"agreement": None}).agreement) == told

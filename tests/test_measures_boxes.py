@@ -1,4 +1,4 @@
-"""The measure box_pair gives exactly the pairs that comparing every box with every other gives."""
+"""Boxes: box_pair gives exactly the pairs that comparing every box with every other gives; masks unpacked one by one agree."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from auditor import tables
-from auditor.measures import box_pair
+from auditor.formats import rle
+from auditor.measures import _rle, box_pair
 
 _edge = st.floats(0, 60, allow_nan=False).map(lambda v: round(v * 4) / 4)
 _side = st.sampled_from([0.0, 0.25, 1.0, 2.0, 3.0, 4.0, 5.5, 8.0, 9.0, 16.0, 31.0, 64.0])
@@ -118,8 +119,36 @@ def test_boxes_without_a_meaning_are_left_out():
         {"w": -2.0, "x": 3.0},
         {"h": None},
         {"angle": 30.0},
-        {"type": "polygon"},
         {"w": 1e200, "h": 1e200},
     ]
     rows = [{**shape, **change, "annotation_id": str(n)} for n, change in enumerate([*odd, *odd, {}, {"angle": 0.0}])]
-    assert [(row["annotation_a"], row["annotation_b"], row["iou"]) for row in measured(rows)] == [("14", "15", 1.0)]
+    assert [(row["annotation_a"], row["annotation_b"], row["iou"]) for row in measured(rows)] == [("12", "13", 1.0)]
+
+
+def test_polygons_and_masks_that_state_a_box_are_compared_too():
+    shape = {"item_id": "a", "task": "t", "source": "human", "x": 1.0, "y": 1.0, "w": 2.0, "h": 2.0}
+    rows = [{**shape, "type": kind, "annotation_id": str(n)} for n, kind in enumerate(("polygon", "mask", "keypoints"))]
+    rows.append({"item_id": "a", "task": "t", "source": "human", "type": "polygon", "annotation_id": "no box"})
+    assert {(row["annotation_a"], row["annotation_b"]) for row in measured(rows)} == {("0", "1"), ("0", "2"), ("1", "2")}
+
+
+def test_masks_are_unpacked_as_one_by_one():
+    random = np.random.default_rng(3)
+    masks = [random.random(random.integers(1, 40, 2)) < share for share in (0.0, 0.02, 0.3, 0.9, 1.0) for _ in range(60)]
+    texts = [rle.of_mask(mask) for mask in masks]
+    height, width = np.array([mask.shape for mask in masks]).T
+    ends = np.cumsum([len(text) for text in texts])
+    found = _rle.pixels(np.frombuffer("".join(texts).encode(), np.uint8), ends, height, width)
+    assert found.whole.all()
+    for n, mask in enumerate(masks):
+        y, x = np.nonzero(mask)
+        box = (x.min(), y.min(), x.max() + 1, y.max() + 1) if len(x) else (0, 0, 0, 0)
+        assert (found.pixels[n], found.left[n], found.top[n], found.right[n], found.bottom[n]) == (len(x), *box)
+
+
+@pytest.mark.parametrize("text", ["", "8V", "\x00", "é", "oooooooooooo0", "O9", "0" * 9])
+def test_what_is_no_code_is_said_to_be_none(text):
+    raw = np.frombuffer(f"26{text}26".encode(), np.uint8)
+    found = _rle.pixels(raw, np.array([2, len(raw) - 2, len(raw)]), np.full(3, 2), np.full(3, 4))
+    assert found.whole.tolist() == [True, False, True]
+    assert found.pixels.tolist() == [6, 0, 6]

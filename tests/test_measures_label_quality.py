@@ -136,8 +136,9 @@ def test_clean_digits_stay_quiet(tmp_path):
     opened = opened_of(tmp_path, probs, annotation, classes, item=item, ontology=ontology)
     assert len(measured.findings(opened, "outlier/suspicious_label")) <= 0.01 * len(probs)
     for quiet in (
-        "bias/class_imbalance", "bias/split_shift", "bias/missing_class_in_split", "bias/unused_class", "bias/annotator_concentration",
-        "consistency/contradictory_votes", "consistency/self_contradiction", "consistency/repeated_vote", "outlier/prediction_invalid",
-        "outlier/low_agreement", "outlier/straight_line", "outlier/too_fast", "bias/annotator_label_shift",
+        "bias/class_imbalance", "bias/split_shift", "bias/missing_class_in_split", "bias/unused_class", "outlier/prediction_invalid",
     ):  # fmt: skip
         assert measured.findings(opened, quiet) == [], quiet
+    # One label for each item, by nobody named: of people and votes there is nothing to look at.
+    for silent in ("bias/annotator_concentration", "consistency/contradictory_votes", "outlier/low_agreement", "outlier/too_fast"):
+        assert measured.asked(opened, silent)[0].outcome == "skipped", silent

@@ -79,6 +79,7 @@ def test_no_command_leaves_this_machine(tmp_path, guarded):
     guarded("audit", str(answers))
     guarded("checks")
     guarded("explain", "consistency/contradictory_votes")
+    guarded("contract", "run", "all", str(answers), "--data-docs", str(tmp_path / "docs"))
     guarded("init", str(space))
     guarded("import", str(answers), "--name", "crowd", cwd=space)
     guarded("repro", cwd=space, module="dvc")

@@ -43,12 +43,15 @@ ORDER = [
     {"finding", "settings", "cases", "progress"},
     {"gate", "summary"},
     {"steps"},
-    {"outputs"},
+    # What a contract is and how it is printed know each other; only `contract` knows Great Expectations.
+    {"suite", "outputs", "breach", "unmet"},
+    {"contract"},
     {"vault", "journal", "freshness", "door"},
     {"workspace", "protection"},
     {"release"},
-    {"scaffold", "importing", "status", "pipeline", "private", "compare"},
+    {"scaffold", "importing", "status", "opening", "pipeline", "private", "compare", "contracting"},
     {"api"},
+    {"views"},
     {"listing"},
     {"cli", "__main__"},
 ]

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import html
+import json
 import re
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
+from auditor.formats import rle
 from auditor.outputs.escape import visible
-from auditor.outputs.html import findings, overlay, template, words
+from auditor.outputs.html import findings, outline, overlay, template, words
 from tests import report_world as world
 
 if TYPE_CHECKING:
@@ -182,9 +186,9 @@ def test_first_screen_says_it_all(hostile: str) -> None:
         "Failed",
         "Why",
         "What to do next",
-        "The worst findings",
         "What was not checked",
         "Top confusion",
+        "The worst findings",
         "Findings by family",
     ]
     places = [text.index(part, text.index("Verdict as of 2026-01-31")) for part in order]
@@ -222,6 +226,110 @@ def test_small_shapes_are_shown_in_part_and_ringed() -> None:
     assert top <= 240 <= top + high
 
 
+def test_two_shapes_that_a_finding_compares_have_two_colours() -> None:
+    shapes = [
+        overlay.Shape(name, label, f"M{nth} 1h5", (nth, 1, nth + 5, 9)) for nth, (name, label) in enumerate(["ax", "bx", "cy"])
+    ]
+    seen = overlay.view(40, 30, shapes, {"a", "b"}, "b")
+    assert [(mark.kind, mark.path, mark.name) for mark in seen.marks] == [
+        ("own", "M1 1h5", "x"),
+        ("twin", "M0 1h5", "x, the other"),
+    ]
+    assert seen.others == ("M2 1h5",)
+
+
+def test_points_outside_are_seen() -> None:
+    def drawn(x: float) -> tuple[overlay.View, overlay.Mark]:
+        _, bounds, dots = overlay._outline(
+            None, None, None, None, 0, None, [{"x": 5, "y": 5, "v": 2}, {"x": x, "y": 9, "v": 1}]
+        ) or (0, (), ())
+        seen = overlay.view(100, 80, [overlay.Shape("a", "x", "", bounds, dots)], {"a"})  # type: ignore[arg-type]
+        return seen, seen.marks[0]
+
+    seen, mark = drawn(130)
+    assert seen.beyond
+    assert seen.box[0] + seen.box[2] > 130
+    assert mark.dots.count("M") == 2
+    seen, mark = drawn(9_000)
+    assert seen.box[2] <= 300
+    assert mark.far == f"M{seen.box[2] + seen.box[0]:.10g} 9h0"
+
+
+def test_a_small_box_over_the_edge_is_seen_whole() -> None:
+    seen = overlay.view(640, 480, [overlay.Shape("a", "x", "M0 0", (630, 10, 670, 40))], {"a"})
+    assert not seen.whole
+    assert seen.box[0] + seen.box[2] > 670
+
+
+@pytest.mark.parametrize("shape", ["disc", "ring", "noise", "line", "full", "empty"])
+def test_masks_become_outlines(shape: str) -> None:
+    random = np.random.default_rng(3)
+    down, right = np.mgrid[:150, :200]
+    away = np.hypot(down - 70, right - 90)
+    mask = {
+        "disc": away < 40, "ring": (away < 40) & (away > 20), "noise": random.random((150, 200)) < 0.4, "line": (down == 70) & (right > 50),
+        "full": away >= 0, "empty": away < 0,
+    }[shape]  # fmt: skip
+    drawn = outline.of_mask(rle.of_mask(mask), 150, 200)
+    if shape == "empty":
+        assert drawn is None
+        return
+    assert drawn is not None
+    rings, bounds = drawn
+    ys, xs = np.nonzero(mask)
+    assert bounds[1::2] == (ys.min(), ys.max() + 1) or bounds[1::2] == (0, 150)
+    assert bounds[::2] == (xs.min(), xs.max() + 1)
+    assert 3 <= sum(map(len, rings)) <= outline.MAX_POINTS
+    if shape in {"disc", "ring"}:
+        area = sum(0.5 * float(np.sum(r[:, 0] * np.roll(r[:, 1], -1) - np.roll(r[:, 0], -1) * r[:, 1])) for r in rings)
+        assert area == pytest.approx(mask.sum(), rel=0.08)
+
+
+@pytest.mark.parametrize("code", ["", "not a code \x00", "0" * 500_000, "::50:"])
+def test_codes_of_masks_that_say_nothing_are_left_out(code: str) -> None:
+    outline.of_mask(code, 0, 10)
+    drawn = outline.of_mask(code, 3, 3)
+    assert drawn is None or sum(map(len, drawn[0])) <= outline.MAX_POINTS
+
+
+def test_the_page_keeps_its_size_under_long_outlines(tmp_path: Path) -> None:
+    random = np.random.default_rng(5)
+    labels, media = world.boxes(tmp_path, images=150, each=30)
+    made = json.loads(labels.read_text())
+    for one in made["annotations"]:
+        turn = np.sort(random.uniform(0, 6.28, 90))
+        x, y = one["bbox"][0] + 40 + 38 * np.cos(turn), one["bbox"][1] + 40 + 38 * np.sin(turn) * random.uniform(0.5, 1, 90)
+        one["segmentation"] = [np.stack([x, y], axis=1).round(2).ravel().tolist()]
+    labels.write_text(json.dumps(made))
+    done = world.audit(labels, tmp_path / "audit", world.checks(tmp_path / "checks", copies=10), media=media)
+    assert done.report.stat().st_size < 2_000_000
+    assert '<path class="own"' in done.report.read_text(encoding="utf-8")
+
+
+def test_cards_name_the_person_and_how_to_name_a_group(tmp_path: Path) -> None:
+    source = tmp_path / "votes.csv"
+    random = np.random.default_rng(1)
+    lines = []
+    for item in range(20):
+        for who in range(60):
+            young = who < 30
+            label = "cat" if random.random() < (0.75 if young else 0.25) else "dog"
+            lines.append(f"i{item},p{who},{label},{'young' if young else 'old'}")
+    source.write_text("item_id,annotator_id,label,age\n" + "\n".join(lines) + "\n")
+    done = world.audit(source, tmp_path / "audit", world.checks(tmp_path / "checks"), only=("bias/label_rate_by_group", "stress"))
+    page = done.report.read_text(encoding="utf-8")
+    assert '<p class="where">annotator <bdi>p' in page
+    line = 'annotator.attributes.age = { sensitivity = "personal", show = "yes" }'
+    assert [note for note in done.notes if note.endswith(line)]
+    assert html.escape(line, quote=True).replace("&quot;", "&#34;") in page
+    assert "<b>but not here</b>" in page
+    allowed = tmp_path / "policy.toml"
+    allowed.write_text(line)
+    named = world.audit(source, tmp_path / "named", tmp_path / "checks", only=("bias/label_rate_by_group",), policy=allowed)
+    assert "young" in named.report.read_text(encoding="utf-8")
+    assert "but not here" not in named.report.read_text(encoding="utf-8")
+
+
 def test_a_box_far_outside_does_not_hide_the_picture() -> None:
     shape = overlay.Shape("a", "x", "M0 0h900000", (0.0, 0.0, 900_000.0, 50.0))
     assert overlay.view(100, 80, [shape], {"a"}).box[2] <= 300
@@ -252,5 +360,5 @@ def test_passed_does_not_hide_what_does_not_block(tmp_path: Path) -> None:
     source = world.hostile_csv(tmp_path / "votes.csv")
     page = world.audit(source, tmp_path / "audit", world.checks(tmp_path / "checks"), settings=settings).report
     text = " ".join("".join(Reader(page.read_text(encoding="utf-8")).text).split())
-    assert "1 found more than its tolerance accepts, at a severity that does not block." in text
+    assert '1 is over its tolerance but only warns (with [gate] fail_on = "warning" it would block).' in text
     assert "none found more" not in text

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -50,16 +49,10 @@ CONTRAST = """
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    executable = shutil.which("chromium-headless-shell") or shutil.which("chromium")
-    if executable is None:
-        pytest.skip("no chromium-headless-shell or chromium is in PATH")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        made = playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
-        yield made
-        made.close()
+def browser(playwright: Any, chromium: str) -> Iterator[Any]:
+    made = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="session")
@@ -161,6 +154,38 @@ def test_keys(browser: Any, reports: dict[str, Path]) -> None:
         assert page.locator("#help").is_visible()
         page.keyboard.press("Escape")
         assert not page.locator("#help").is_visible()
+
+
+def test_enter_on_a_small_card_leads_to_the_whole_one(browser: Any, reports: dict[str, Path]) -> None:
+    with Watched(browser, reports["hostile"], viewport=WIDE) as page:
+        page.keyboard.press("j")
+        assert page.evaluate("document.activeElement.classList.contains('small')")
+        page.keyboard.press("Enter")
+        page.wait_for_function("document.activeElement.id.startsWith('c')")
+        assert page.evaluate("document.activeElement.checkVisibility()")
+        assert page.evaluate("location.hash.slice(1) === document.activeElement.id")
+        opened = "document.activeElement.querySelector('details.evidence, details.votes').open"
+        before = page.evaluate(opened)
+        page.keyboard.press("Enter")
+        assert page.evaluate(opened) != before
+
+
+@pytest.mark.parametrize("name", ["hostile", "boxes", "public"])
+def test_the_first_screen_holds_the_gaps_and_the_confusion(browser: Any, reports: dict[str, Path], name: str) -> None:
+    with Watched(browser, reports[name], viewport={"width": 1280, "height": 900}) as page:
+        for part in ("why", "next", "not-checked", "top-confusion"):
+            assert page.evaluate(f"document.getElementById('{part}').parentElement.getBoundingClientRect().bottom") <= 900, part
+        assert page.evaluate("document.getElementById('worst').getBoundingClientRect().bottom") <= 900
+
+
+def test_phone_lists_say_what_each_value_is(browser: Any, reports: dict[str, Path]) -> None:
+    with Watched(browser, reports["hostile"], viewport=PHONE) as page:
+        shown = page.evaluate("getComputedStyle(document.querySelector('#f-table td[data-c=score]'), '::before').content")
+        assert "score" in shown
+        assert "Sort by" in page.evaluate("getComputedStyle(document.querySelector('#f-table thead tr'), '::before').content")
+        assert not page.locator(".people thead").first.is_visible()
+        unnamed = "[...document.querySelectorAll('.people td')].filter((cell) => getComputedStyle(cell).display !== 'none' && !cell.dataset.c).length"
+        assert page.evaluate(unnamed) == 0
 
 
 def test_skip_link_comes_first(browser: Any, reports: dict[str, Path]) -> None:

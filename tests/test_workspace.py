@@ -224,6 +224,14 @@ def test_release_needs_a_gate_that_passed_at_this_state(space):
     assert "the gate has not decided on this state" in run(space, "release", "v2", code=3)
 
 
+def test_a_release_needs_its_measures(space):
+    run(space, "check")
+    run(space, "gate")
+    assert "the measures are not those of this state: there are none" in run(space, "release", "v1", code=3)
+    run(space, "measure")
+    assert "released v1" in run(space, "release", "v1")
+
+
 def failing(space):
     """The same votes, and an item whose splits contradict each other."""
     path = space.parent / "answers.csv"
@@ -355,3 +363,26 @@ def test_the_checkout_is_a_workspace_of_the_demo(root, tmp_path):
     from auditor import scaffold
 
     assert all(text in stages for text in scaffold.STAGES.values()), "the checkout's stages are those that init writes"
+
+
+def test_contracts_stand_beside_the_checks_and_are_gated(space):
+    suite = {"name": "house", "table": "annotation", "expectations": [
+        {"type": "expect_column_values_to_be_in_set", "kwargs": {"column": "label", "value_set": ["cat"]}, "severity": "critical"},
+    ]}  # fmt: skip
+    (space / "house.json").write_text(json.dumps(suite))
+    config = space / "auditor.toml"
+    config.write_text(config.read_text().replace('dataset = "pets"', 'dataset = "pets"\ncontracts = ["annotation", "house.json"]'))
+    audited(space)
+    said = run(space, "gate", code=1)
+    assert "contract/house/" in said
+    found = pq.read_table(space / "findings" / "findings.parquet").to_pylist()
+    unmet = [row for row in found if row["check_id"].startswith("contract/house/")]
+    assert unmet
+    assert all(row["annotation_id"] for row in unmet)
+    run(space, "report")
+    assert "contract/house/" in (space / "report" / "report.html").read_text()
+    suite["expectations"][0]["kwargs"]["value_set"] = ["cat", "dog"]
+    (space / "house.json").write_text(json.dumps(suite))
+    assert "contract house.json" in run(space, "status")
+    audited(space)
+    assert "PASSED" in run(space, "gate")

@@ -34,7 +34,11 @@ from auditor.cli.options import FILE, FOLDER, reading, request
     help="Who reads it: a public report holds no media and no label text.",
 )
 @click.option("--as-of", type=click.DateTime(["%Y-%m-%d"]), help="The date on which waivers must hold; today when not given.")
-@click.option("--link", default="", help="Where an item opens, such as https://labels.example/data?task={item_id}.")
+@click.option(
+    "--link",
+    default="",
+    help="Where a finding opens: https://labels.example/data?task={item_id}; also {annotation_id}, {annotator_id}.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON.")
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 @click.pass_context

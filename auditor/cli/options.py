@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from auditor.formats import NAMES
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -51,7 +53,13 @@ _READING = (
     click.option("--predictions", type=FILE, help="A model's probabilities: .npy, or a table."),
     click.option("--classes", type=FILE, help="Class names, one a line."),
     click.option("--media", type=FOLDER, help="The folder with the items' files; checks of pixels need it."),
-    click.option("--format", "format_name", default="", help="The sources' format; detected when not given."),
+    click.option(
+        "--format",
+        "format_name",
+        default="",
+        metavar="NAME",
+        help=f"The sources' format, detected when not given: {', '.join(NAMES)}.",
+    ),
 )
 
 

@@ -51,14 +51,25 @@ def identity() -> None:
 @click.option("--name", required=True, help="Who it is, such as ada or ci-main; policies and the ledger write it.")
 @click.option("--kind", type=click.Choice(["person", "job"]), default="person", show_default=True, help="A person or a CI job.")
 @click.option("--role", "roles", multiple=True, help="A role that the workspace gives them; may be repeated.")
+@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="Their last day.")
 @identity_options
 @ROOT
-def new(name: str, kind: Any, roles: tuple[str, ...], file: Path | None, passphrase_file: Path | None, root: Path) -> None:
+def new(
+    name: str,
+    kind: Any,
+    roles: tuple[str, ...],
+    until: dt.datetime | None,
+    file: Path | None,
+    passphrase_file: Path | None,
+    root: Path,
+) -> None:
     """Make an identity, and its recipient in policies/recipients."""
     from auditor import vault
 
     path = vault.identity_file(file)
-    made, target = vault.make_identity(root, path, name, kind, roles, vault.passphrase(passphrase_file))
+    made, target = vault.make_identity(
+        root, path, name, kind, roles, until.date() if until else None, vault.passphrase(passphrase_file)
+    )
     click.echo(f"identity {made.name} ({made.kem}, key id {made.key_id}): {path}, keep it private and keep a copy")
     click.echo(f"recipient: {target}, have it reviewed and committed; the next import grants what policies/access.cedar permits")
 
@@ -109,6 +120,8 @@ def open_(
     """
     from auditor import vault
 
+    if out is not None:
+        vault.check_target(out)
     rows = vault.open_field(root, load_identity(file, passphrase_file), field, purpose, dataset)
     if out is not None:
         vault.save(rows, out)

@@ -11,7 +11,7 @@ import os
 import weakref
 from typing import TYPE_CHECKING, Any
 
-from auditor.tables import literal
+from auditor.tables import literal, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,7 +52,7 @@ def interrupt() -> None:
 def add_views(con: Connection, files: Mapping[str, Path]) -> None:
     """A view for each Parquet file, under its table's name."""
     for name, path in files.items():
-        con.execute(f'CREATE OR REPLACE VIEW "{name}" AS SELECT * FROM read_parquet([{literal(_unglobbed(path))}])')
+        con.execute(f"CREATE OR REPLACE VIEW {quoted(name)} AS SELECT * FROM read_parquet([{literal(_unglobbed(path))}])")
 
 
 def lock(con: Connection, files: Mapping[str, Path]) -> None:

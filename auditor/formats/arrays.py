@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 TITLE = "NumPy arrays: labels.npy with --predictions probs.npy and --classes names.txt"
 
+CALLED = "an array"
+TAKES = frozenset({"gold", "predictions", "classes"})
+HINTS = {"map a column to value": ""}  # an array of numbers is one of class codes
+
 
 def detect(path: Path, head: bytes) -> float:
     """How sure it is that `path` is an array; .npz and pickles are claimed too, to be refused with a reason.
@@ -41,8 +45,6 @@ def read(source: Source, stage: Stage) -> None:
     """
     labels = load_npy(source.path)
     _check(source.path, labels)
-    if source.mapping:
-        stage.note("an array has no columns: --map is not used")
     classes = read_classes(source.classes) if source.classes else []
     if labels.ndim == 2 and classes and len(classes) != labels.shape[1]:
         raise InputError(

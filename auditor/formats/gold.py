@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from auditor.errors import InputError
 from auditor.formats import emit
-from auditor.formats.mapping import ITEM, LABEL, Plan, Route, by_name, listed, shown
+from auditor.formats.mapping import ITEM, LABEL, VALUE, Plan, Route, by_name, listed, shown
 from auditor.formats.structure import ANSWERS, require_answers
 from auditor.formats.tabular import Loaded, load
 from auditor.formats.values import first, number
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from auditor.stage import Source, Stage
 
 TEXT: Route = ("annotation", "text")
-VALUE: Route = ("annotation", "value")
 
 
 def read_gold(
@@ -110,7 +109,8 @@ def _plan(stage: Stage, table: Loaded, items: str, item_column: str, label_colum
     if instead and LABEL in plan.routes and instead not in plan.routes:
         plan.routes[instead] = plan.routes.pop(LABEL)
     require_answers(table, plan)
-    told = ", ".join(f"{route[1]} = {shown(table.columns[index])}" for route, index in plan.routes.items())
+    names = {route[1]: shown(table.columns[index]) for route, index in plan.routes.items()}
+    told = ", ".join(name if name == column else f"{name} = {column}" for name, column in names.items())
     stage.note(f"guessed for {table.path.name}: {told}")
     return plan
 

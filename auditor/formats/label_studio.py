@@ -24,6 +24,15 @@ if TYPE_CHECKING:
     from auditor.stage import Source, Stage
 
 TITLE = "Label Studio JSON export"
+CALLED = "a Label Studio export"
+TAKES: frozenset[str] = frozenset()
+HINTS = {
+    "map a column to value": "",
+    "map a column to text": "",
+    "map a column to annotator_id": "export it with completed_by",
+    "give --predictions FILE": "give the answers as a table, with --predictions FILE",
+    "give an ontology: a format that declares its classes, or --classes FILE": "put label_config.xml beside the export",
+}
 MAX_BYTES = 512 << 20  # bytes read at once; Python's objects need about ten times as much memory
 _HINT = "export the project again as JSON (not JSON-MIN)"
 

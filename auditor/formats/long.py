@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from auditor.errors import InputError
 from auditor.formats import emit
 from auditor.formats.gold import read_gold
-from auditor.formats.mapping import ANNOTATOR, ITEM, LABEL, Plan, by_name, is_attribute, listed, parse, shown
+from auditor.formats.mapping import ANNOTATOR, ITEM, LABEL, VALUE, Plan, by_name, is_attribute, listed, parse, shown
 from auditor.formats.predictions import declare_classes, read_predictions
-from auditor.formats.structure import by_repetition, require_answers
+from auditor.formats.structure import by_repetition, by_values, require_answers
 from auditor.formats.tabular import TABLES_BY_SUFFIX, load
 
 if TYPE_CHECKING:
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from auditor.stage import Source, Stage
 
 TITLE = "Long tables: CSV, TSV, JSON lines or Parquet, one row per annotation"
+CALLED = "a table"
+TAKES = frozenset({"mapping", "gold", "predictions", "classes"})
+HINTS: dict[str, str] = {}
 _GOLD_NAMES = frozenset({"truth", "gold", "gt", "ground_truth", "groundtruth"})
 # A folder with more entries is a folder of media or of another format.
 _MAX_ENTRIES = 10_000
@@ -62,7 +65,7 @@ def read(source: Source, stage: Stage) -> None:
     item = emit.row_number() if numbered else f"c{plan.routes[ITEM]}"
     item_column = "" if numbered else table.columns[plan.routes[ITEM]]
     items = f"SELECT {item} AS item_id, rowid AS row FROM source_table"
-    answer = next((plan.routes[route] for route in (LABEL, ("annotation", "text")) if route in plan.routes), None)
+    answer = next((plan.routes[route] for route in (LABEL, VALUE, ("annotation", "text")) if route in plan.routes), None)
     labels = "SELECT NULL AS label WHERE false" if answer is None else f"SELECT c{answer} AS label FROM source_table"
     declare_classes(source, stage)
     read_gold(
@@ -99,14 +102,23 @@ def make_plan(stage: Stage, table: Loaded, source: Source) -> Plan:
             )
         stage.note("guessed: item_id = the number of the row, from 0, as no column names the items")
     by_repetition(stage.con, table, plan)
+    # A model's probabilities and a list of classes say that the answers are classes.
+    if source.predictions is None and source.classes is None:
+        by_values(stage.con, table, plan)
     require_answers(table, plan)
     told = []
     for why, routes in groupby(plan.guessed, key=lambda route: plan.guessed[route]):
-        pairs = ", ".join(f"{_written(route)} = {shown(table.columns[plan.routes[route]])}" for route in routes)
+        pairs = ", ".join(_pair(route, shown(table.columns[plan.routes[route]])) for route in routes)
         told.append(f"{pairs} ({why})" if why else pairs)
     if told:
         stage.note("guessed: " + ", ".join(told))
     return plan
+
+
+def _pair(route: tuple[str, str], column: str) -> str:
+    """A guess as it is told: a column of the canonical name needs no second one."""
+    written = _written(route)
+    return written if written == column else f"{written} = {column}"
 
 
 def _written(route: tuple[str, str]) -> str:

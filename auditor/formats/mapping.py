@@ -26,6 +26,7 @@ Route = tuple[str, str]
 ITEM: Route = ("annotation", "item_id")
 ANNOTATOR: Route = ("annotation", "annotator_id")
 LABEL: Route = ("annotation", "label")
+VALUE: Route = ("annotation", "value")
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 _ENTITIES = ("annotation", "item", "annotator")
 _SAMPLE = 10_000

@@ -6,14 +6,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from auditor.errors import InputError
-from auditor.formats.mapping import ANNOTATOR, ITEM, LABEL, Plan, listed
-from auditor.formats.values import first
+from auditor.formats.mapping import ANNOTATOR, ITEM, LABEL, VALUE, Plan, listed, shown
+from auditor.formats.synonyms import CODES, DEGREES, plain
+from auditor.formats.values import first, number
 
 if TYPE_CHECKING:
     import duckdb
 
     from auditor.formats.tabular import Loaded
 
+# Whole numbers with more different values than a scale from 0 to 100 are ids or counts.
+_MAX_DEGREES = 101
 ANSWERS = frozenset({"label", "text", "value", "x", "xmin", "bbox", "start_char", "start_s", "polygon", "mask", "keypoints"})
 
 
@@ -81,6 +84,32 @@ def by_repetition(con: duckdb.DuckDBPyConnection, table: Loaded, plan: Plan) -> 
             plan.guess(("item", name), column, "the same in all rows of an item" if item.any else "each item has one row")
         else:
             plan.guess(("annotation", name), column, "differs within items")
+
+
+def by_values(con: duckdb.DuckDBPyConnection, table: Loaded, plan: Plan) -> None:
+    """Make a guessed label a value where its numbers are ratings or readings: 1.0 to 5.0, stars, 2.25; not 0 and 1, not class ids.
+
+    Numbers have an order that labels lack: agreement, groups and outliers are judged by it.
+    """
+    answers = [name for of, name in plan.routes if of == "annotation" and name in ANSWERS]
+    if LABEL not in plan.guessed or answers != ["label"]:
+        return
+    index = plan.routes[LABEL]
+    name = plain(table.columns[index])
+    cell = f"c{index}"
+    row = first(
+        con,
+        f"SELECT bool_and({number(cell)} IS NOT NULL), bool_or({number(cell)} <> floor({number(cell)})), "
+        f"bool_or(contains({cell}, '.')), count(DISTINCT {number(cell)}) FROM {table.relation} WHERE {cell} IS NOT NULL",
+    )
+    numeric, broken, decimal, different = row or (False, False, False, 0)
+    degree = name in DEGREES or name.rsplit("_", 1)[-1] in DEGREES
+    scale = 3 <= different <= _MAX_DEGREES and (degree or (decimal and name not in CODES))
+    if not numeric or not (broken or scale):
+        return
+    del plan.routes[LABEL], plan.guessed[LABEL]
+    column = shown(table.columns[index])
+    plan.guess(VALUE, index, f"numbers that look like ratings or readings: give --map label={column} if they are codes of classes")
 
 
 def require_answers(table: Loaded, plan: Plan) -> None:

@@ -77,6 +77,19 @@ GROUPS: tuple[dict[tuple[str, str], tuple[str, ...]], ...] = (
 # `start` and `end` count characters where the table holds the text, seconds where it does not.
 SPAN_OF_TEXT = {("annotation", "start_char"): ("start", "begin"), ("annotation", "end_char"): ("end", "stop")}
 
+# Columns of numbers that are a degree, not the code of a class; compared after `plain`, as is the last word of a name.
+DEGREES = frozenset({
+    "rating", "ratings", "score", "scores", "stars", "star_rating", "points", "grade", "likert", "value", "reading", "measurement",
+    "offensiveness", "toxicity", "politeness", "severity", "intensity", "similarity", "relatedness", "relevance", "helpfulness",
+    "fluency", "adequacy", "coherence", "readability", "difficulty", "valence", "arousal", "dominance", "confidence", "certainty",
+    "satisfaction", "naturalness", "mos",
+})  # fmt: skip
+# … and those whose numbers are codes even if a spreadsheet has written them as 1.0.
+CODES = frozenset({
+    "label", "labels", "class", "class_id", "class_name", "category", "category_id", "label_id", "tag", "target", "gold", "truth",
+    "gold_label", "true_label", "ground_truth", "correct_label", "given_label",
+})  # fmt: skip
+
 _PREFIX = re.compile(r"^(input|output|answer|assignment)\s*[:.]\s*", re.IGNORECASE)
 
 

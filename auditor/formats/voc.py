@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from auditor.errors import InputError
 from auditor.files import inside
+from auditor.formats.predictions import declare_classes
 from auditor.formats.xmltree import MAX_XML, Node, parse
 
 if TYPE_CHECKING:
@@ -25,6 +26,15 @@ if TYPE_CHECKING:
     from auditor.stage import Source, Stage
 
 TITLE = "Pascal VOC folder (Annotations/*.xml)"
+CALLED = "Pascal VOC"
+TAKES = frozenset({"classes"})
+HINTS = {
+    "map a column to value": "",
+    "map a column to text": "",
+    "give --predictions FILE": "",
+    "map a column to split": "list the images of each split in ImageSets/Main/train.txt, val.txt, test.txt",
+    "give an ontology: a format that declares its classes, or --classes FILE": "give --classes FILE, or a labelmap.txt",
+}
 _BATCH = 1000  # files
 _SPLITS = {"train": "train", "val": "validation", "test": "test"}
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".JPG", ".JPEG", ".PNG")
@@ -82,24 +92,40 @@ def read(source: Source, stage: Stage) -> None:
         for file in files[start : start + _BATCH]:
             item = _read_file(file, root, rows)
             item["split"] = source.split or splits.get(item["item_id"])
-            found = images.get(item["uri"]) or next(
-                (images[name] for suffix in _SUFFIXES if (name := item["item_id"] + suffix) in images), None
-            )
-            if found:
+            if found := _image(images, item):
                 media[item["item_id"]] = found
             elif item["uri"]:
                 lost.append(item["item_id"])
-        for table, schema in (("item", _ITEM), ("annotation", _ANNOTATION), ("intake", _INTAKE)):
-            if rows[table]:
-                stage.add(table, pa.Table.from_pylist(rows[table], schema=schema))
+        _add(stage, rows)
         stage.progress("reading VOC files", min(start + _BATCH, len(files)), len(files))
     # With --media they are looked for there; without any image beside the labels nobody has claimed that there are some.
-    if source.media is None and lost and (media or (root / "JPEGImages").is_dir()):
-        told = {"problem": "missing_media", "of": "item", "source_id": None, "detail": "no file for it beside the annotations"}
-        stage.add("intake", pa.Table.from_pylist([{"item_id": one, **told} for one in lost], schema=_INTAKE))
+    if source.media is None and (media or (root / "JPEGImages").is_dir()):
+        _miss(stage, lost)
     if media:
         stage.add_media(pa.table({"item_id": pa.array(list(media), _TEXT), "path": pa.array(list(media.values()), _TEXT)}))
-    _label_map(root, stage)
+    if source.classes is not None:
+        declare_classes(source, stage, exclusive=False)
+    else:
+        _label_map(root, stage)
+
+
+def _add(stage: Stage, rows: dict[str, list[dict[str, Any]]]) -> None:
+    for table, schema in (("item", _ITEM), ("annotation", _ANNOTATION), ("intake", _INTAKE)):
+        if rows[table]:
+            stage.add(table, pa.Table.from_pylist(rows[table], schema=schema))
+
+
+def _image(images: dict[str, str], item: dict[str, Any]) -> str | None:
+    """The item's image: the one that it names, else the one of its own name."""
+    return images.get(item["uri"]) or next(
+        (images[name] for suffix in _SUFFIXES if (name := item["item_id"] + suffix) in images), None
+    )
+
+
+def _miss(stage: Stage, lost: list[str]) -> None:
+    told = {"problem": "missing_media", "of": "item", "source_id": None, "detail": "no file for it beside the annotations"}
+    if lost:
+        stage.add("intake", pa.Table.from_pylist([{"item_id": one, **told} for one in lost], schema=_INTAKE))
 
 
 def _read_file(file: Path, root: Path, rows: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:

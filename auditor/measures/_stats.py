@@ -91,3 +91,43 @@ def difference(a: tuple[Floats, Floats, Floats], b: tuple[Floats, Floats, Floats
         half = special.stdtrit(np.where(known, freedom, np.nan), 0.975) * error
         p = 2 * special.stdtr(np.where(known, freedom, np.nan), -np.abs(t))
     return gap, gap - half, gap + half, p
+
+
+def exchanged(m: Floats, total: Floats, excess: Floats, squares: Floats, cubes: Floats) -> Floats:
+    """Two-sided p value of a group's excess, were its clusters drawn from all clusters by lot.
+
+    The first three moments of a sum drawn without replacement are exact; a Pearson type III distribution with these stands for the
+    permutation distribution (Mielke and Berry, Permutation Methods, 2007, chapter 2). Its skewness is what a normal or a t
+    distribution lacks where few clusters hold all hits.
+
+    Args:
+        m: clusters of the group, shape (k,).
+        total: all clusters.
+        excess: sum of the group's residuals e_i = x_i - R n_i, R being the ratio of all clusters together.
+        squares: sum of e_i squared over all clusters.
+        cubes: sum of e_i cubed over all clusters.
+
+    Returns:
+        p values of shape (k,), 0..1; NaN where nothing varies or fewer than 3 clusters leave nothing to draw.
+
+    >>> # 6 of the 10 hits of 1,000 single answers lie in a group of 100: the hypergeometric test says 0.00013 one-sided
+    >>> hits = np.repeat([0.99, -0.01], [10, 990])
+    >>> one = np.ones(1)
+    >>> exchanged(100 * one, 1000 * one, 5 * one, (hits**2).sum() * one, (hits**3).sum() * one).round(4).tolist()
+    [0.0003]
+    """
+    from scipy import special
+
+    with np.errstate(invalid="ignore", divide="ignore"):
+        variance = m * (total - m) / (total * (total - 1)) * squares
+        third = m * (total - m) * (total - 2 * m) / (total * (total - 1) * (total - 2)) * cubes
+        known = (variance > 0) & (total > 2)
+        z = np.where(known, excess / np.sqrt(variance), np.nan)
+        skewness = np.where(known, third / variance**1.5, np.nan)
+        # A skewness of 0.0001 shifts no digit that is printed, and the gamma's shape would overflow below it.
+        skewed = np.abs(skewness) > 1e-4
+        shape = 4 / np.where(skewed, skewness, 1.0) ** 2
+        gamma = np.maximum(shape + np.sign(skewness) * z * np.sqrt(shape), 0.0)
+        above, below = special.gammaincc(shape, gamma), special.gammainc(shape, gamma)
+        tail = np.where(skewed, np.minimum(above, below), special.ndtr(-np.abs(z)))
+    return np.asarray(np.where(known, np.minimum(2 * tail, 1.0), np.nan), np.float64)

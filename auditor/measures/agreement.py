@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from auditor.measures._alpha import Patterns, agreement
+from auditor.measures._alpha import Coefficient, Patterns, agreement
 from auditor.tables import Column
 
 if TYPE_CHECKING:
@@ -20,13 +20,15 @@ SOURCE = (
     "items of unequal numbers; interval: bootstrap of items (Efron and Tibshirani 1993, chapter 13)"
 )
 KEY = ("task", "metric")
+# Resampling a handful of items draws the same few again and again: on two items the interval ended at the coefficient itself.
+MIN_ITEMS = 10
 READS = ("vote_pattern", "vote_task", "vote_code", "ontology")
 OPTIONAL = ("ontology",)
 COLUMNS = {
     "task": Column("VARCHAR", "the question asked"),
     "metric": Column("VARCHAR", "percent | fleiss_kappa | alpha_nominal | alpha_ordinal | alpha_interval"),
     "value": Column("DOUBLE", "1 is perfect, 0 is chance (percent: share of pairs that agree); NULL with a reason", "-1..1"),
-    "low": Column("DOUBLE", "lower end of the 95 % interval"),
+    "low": Column("DOUBLE", "lower end of the 95 % interval; NULL for fewer than 10 items"),
     "high": Column("DOUBLE", "upper end of the 95 % interval"),
     "items": Column("BIGINT", "items with at least two votes: the n of the coefficient"),
     "items_any": Column("BIGINT", "items with at least one vote"),
@@ -68,6 +70,8 @@ def compute(inputs: Inputs) -> pa.Table:
             metrics += ["alpha_ordinal", *(["alpha_interval"] if numeric else [])]
         for metric in metrics:
             got = agreement(metric, patterns, inputs.seed)
+            if got.value is not None and items < MIN_ITEMS:
+                got = Coefficient(got.value, reason=f"no interval from fewer than {MIN_ITEMS} items with two votes")
             rows.append((task, metric, got.value, got.low, got.high, items, items_any, votes, annotators, got.reason))
     kinds = [pa.string(), pa.string(), *[pa.float64()] * 3, *[pa.int64()] * 4, pa.string()]
     columns = list(zip(*rows, strict=True)) or [()] * len(kinds)

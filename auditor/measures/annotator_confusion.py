@@ -5,9 +5,10 @@ from auditor.tables import Column
 MEANING = "labels that each annotator gave, against the majority of the others and against gold"
 SOURCE = "counts; the majority leaves the annotator's own vote out"
 KEY = ("task_code", "annotator", "kind", "label", "truth")
+EMPTY = "no vote says who gave it"
 COLUMNS = {
     "task_code": Column("INTEGER", "code of the task in vote_code"),
-    "annotator": Column("INTEGER", "code of the annotator in vote_code"),
+    "annotator": Column("INTEGER", "code of the annotator in vote_code", needs="annotation.annotator_id"),
     "kind": Column("VARCHAR", "others: majority of the other votes | gold | all: every vote, truth is -1"),
     "label": Column("INTEGER", "code of the label given"),
     "truth": Column("INTEGER", "code of the label it is held against, or -1"),

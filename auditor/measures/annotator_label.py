@@ -22,11 +22,13 @@ SOURCE = (
     "person gives rare labels more often than a majority does; Benjamini and Hochberg, JRSS B 57, 1995"
 )
 KEY = ("task", "annotator_id", "label")
+EMPTY = "no task has labels that exclude each other and says who gave them"
 READS = ("annotator_confusion", "vote_code", "vote_task")
 PEER_VOTES = 20  # annotators with fewer compared votes do not count in the median
+_FEW = f"fewer than 3 people have {PEER_VOTES} votes that can be compared"
 COLUMNS = {
     "task": Column("VARCHAR", "the question asked"),
-    "annotator_id": Column("VARCHAR", "the annotator, as given"),
+    "annotator_id": Column("VARCHAR", "the annotator, as given", needs="annotation.annotator_id"),
     "label": Column("VARCHAR", "the class"),
     "votes": Column("BIGINT", "votes of the annotator for the label"),
     "of_label": Column("BIGINT", "votes of all known annotators for the label"),
@@ -36,10 +38,10 @@ COLUMNS = {
     "compared": Column("BIGINT", "votes of the annotator on items where the others have a majority: n of the shift"),
     "given": Column("BIGINT", "of these, votes for the label"),
     "others": Column("BIGINT", "of these, items where the majority is for the label"),
-    "shift": Column("DOUBLE", "(given - others) / compared", "-1..1"),
-    "peer_shift": Column("DOUBLE", "median shift of the annotators with enough votes", "-1..1"),
-    "p": Column("DOUBLE", "two-sided p value of shift - peer_shift", "0..1"),
-    "q": Column("DOUBLE", "corrected over annotators and labels of the task", "0..1"),
+    "shift": Column("DOUBLE", "(given - others) / compared", "-1..1", absent="no item has two votes"),
+    "peer_shift": Column("DOUBLE", "median shift of the annotators with enough votes", "-1..1", absent=_FEW),
+    "p": Column("DOUBLE", "two-sided p value of shift - peer_shift", "0..1", absent=_FEW),
+    "q": Column("DOUBLE", "corrected over annotators and labels of the task", "0..1", absent=_FEW),
 }
 # Every annotator meets every label of the task only where there are votes to compare: one row for each label given or contradicted.
 _QUERY = """

@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 MEANING = "longest run of one label per annotator and task, and how likely the peers' labels would make one as long"
 SOURCE = "union bound over the places where a run of independent draws can start: (n - run + 1) * share ^ run"
 KEY = ("task_code", "annotator")
+EMPTY = "no vote says who gave it"
 READS = ("vote", "annotator_confusion")
 COLUMNS = {
     "task_code": Column("INTEGER", "code of the task in vote_code"),
-    "annotator": Column("INTEGER", "code of the annotator in vote_code"),
+    "annotator": Column("INTEGER", "code of the annotator in vote_code", needs="annotation.annotator_id"),
     "votes": Column("BIGINT", "votes of the annotator that can be ordered in time; all votes where there is one label only"),
     "run": Column("BIGINT", "longest run; NULL where time does not order the votes and there are several labels"),
     "label": Column("INTEGER", "code of its label, of equals the smallest"),

@@ -20,10 +20,11 @@ SOURCE = (
     "two-proportion score test with pooled variance; Wilson, JASA 22, 1927; Benjamini and Hochberg, JRSS B 57, 1995"
 )
 KEY = ("task", "annotator_id", "truth", "label")
+SPARSE = True
 READS = ("annotator_confusion", "vote_code", "vote_task")
 COLUMNS = {
     "task": Column("VARCHAR", "the question asked"),
-    "annotator_id": Column("VARCHAR", "the annotator, as given"),
+    "annotator_id": Column("VARCHAR", "the annotator, as given", needs="annotation.annotator_id"),
     "truth": Column("VARCHAR", "the label on which the majority of the others agrees"),
     "label": Column("VARCHAR", "the other label that the annotator gave"),
     "n": Column("BIGINT", "votes of the annotator where the others say truth"),

@@ -20,11 +20,15 @@ SOURCE = (
     "robust z: Iglewicz and Hoaglin, How to Detect and Handle Outliers, 1993"
 )
 KEY = ("task", "annotator_id")
+EMPTY = "no task has labels that exclude each other, or numbers, and says who gave them"
 READS = ("annotator_confusion", "annotator_run", "vote", "vote_code", "vote_task")
 PEER_VOTES = 20  # annotators with fewer votes do not count among the peers whose median is taken
+_FEW = f"fewer than 3 people have {PEER_VOTES} votes that can be compared"
+_ALONE = "no item has two votes for labels that exclude each other"
+_TIMED = "annotation.seconds"
 COLUMNS = {
     "task": Column("VARCHAR", "the question asked"),
-    "annotator_id": Column("VARCHAR", "the annotator, as given"),
+    "annotator_id": Column("VARCHAR", "the annotator, as given", needs="annotation.annotator_id"),
     "annotations": Column("BIGINT", "class and value annotations, all of them"),
     "items": Column("BIGINT", "items answered"),
     "compared": Column(
@@ -32,26 +36,40 @@ COLUMNS = {
         "votes on items where the others have a majority: n of the agreement; 0 for numbers, which seldom equal one another",
     ),
     "agreed": Column("BIGINT", "of these, votes for that majority"),
-    "agreement": Column("DOUBLE", "agreed over compared; NULL where nothing compares", "0..1"),
-    "agreement_low": Column("DOUBLE", "lower end of its 95 % Wilson interval", "0..1"),
-    "agreement_high": Column("DOUBLE", "upper end", "0..1"),
-    "peer_agreement": Column("DOUBLE", "median agreement of the annotators of the task who have enough votes", "0..1"),
-    "agreement_p": Column("DOUBLE", "probability of agreeing so seldom, were the annotator like the median peer", "0..1"),
-    "agreement_q": Column("DOUBLE", "the same, corrected over the annotators of the task", "0..1"),
+    "agreement": Column("DOUBLE", "agreed over compared; NULL where nothing compares", "0..1", absent=_ALONE),
+    "agreement_low": Column("DOUBLE", "lower end of its 95 % Wilson interval", "0..1", absent=_ALONE),
+    "agreement_high": Column("DOUBLE", "upper end", "0..1", absent=_ALONE),
+    "peer_agreement": Column("DOUBLE", "median agreement of the annotators of the task who have enough votes", "0..1", absent=_FEW),
+    "agreement_p": Column(
+        "DOUBLE", "probability of agreeing so seldom, were the annotator like the median peer", "0..1", absent=_FEW
+    ),
+    "agreement_q": Column("DOUBLE", "the same, corrected over the annotators of the task", "0..1", absent=_FEW),
     "gold_compared": Column("BIGINT", "votes on items with a gold label"),
     "gold_agreed": Column("BIGINT", "of these, right ones"),
     "gold_agreement": Column("DOUBLE", "right over all; NULL without gold", "0..1"),
     "gold_low": Column("DOUBLE", "lower end of its 95 % Wilson interval", "0..1"),
     "gold_high": Column("DOUBLE", "upper end", "0..1"),
-    "median_seconds": Column("DOUBLE", "median time spent on an annotation", "seconds"),
+    "median_seconds": Column("DOUBLE", "median time spent on an annotation", "seconds", needs=_TIMED),
     "timed": Column("BIGINT", "annotations with a time spent"),
-    "peer_seconds": Column("DOUBLE", "median of the annotators' medians", "seconds"),
-    "seconds_z": Column("DOUBLE", "robust z of the log of median_seconds among the annotators; NULL for fewer than 3"),
-    "longest_run": Column("BIGINT", "longest run of one label; NULL where time does not order the votes"),
-    "run_label": Column("VARCHAR", "its label"),
+    "peer_seconds": Column("DOUBLE", "median of the annotators' medians", "seconds", needs=_TIMED),
+    "seconds_z": Column(
+        "DOUBLE",
+        "robust z of the log of median_seconds among the annotators; NULL for fewer than 3",
+        needs=_TIMED,
+        absent="fewer than 3 people have times",
+    ),
+    "longest_run": Column(
+        "BIGINT", "longest run of one label; NULL where time does not order the votes", needs="annotation.created_at"
+    ),
+    "run_label": Column("VARCHAR", "its label", needs="annotation.created_at"),
     "run_compared": Column("BIGINT", "votes of the run on items where the others have a majority"),
     "run_agreement": Column("DOUBLE", "share of these for that majority; NULL where nothing compares", "0..1"),
-    "run_chance": Column("DOUBLE", "upper bound of the probability of such a run for one who labels like the others", "0..1"),
+    "run_chance": Column(
+        "DOUBLE",
+        "upper bound of the probability of such a run for one who labels like the others",
+        "0..1",
+        needs="annotation.created_at",
+    ),
     "entropy": Column("DOUBLE", "entropy of the labels given", "bits"),
     "slip_given": Column("VARCHAR", "commonest disagreement with the majority of the others: label given"),
     "slip_others": Column("VARCHAR", "… and the majority's label"),

@@ -2,9 +2,13 @@
 
 from auditor.tables import Column
 
-MEANING = "pairs of upright boxes of one item, frame, task, source and annotator that overlap by half or more"
+MEANING = (
+    "pairs of upright boxes, of polygons, masks and keypoints too, of one item, frame, task, source and annotator that overlap by "
+    "half or more"
+)
 SOURCE = "intersection over union: Everingham et al., The Pascal Visual Object Classes Challenge, IJCV 88(2) 2010, section 4.2"
 KEY = ("item_id", "annotation_a", "annotation_b")
+SPARSE = True
 OPTIONAL = ("annotation.annotator_id", "annotation.label", "annotation.frame", "annotation.angle")
 COLUMNS = {
     "item_id": Column("VARCHAR", "the item"),
@@ -27,7 +31,7 @@ DENSE = 64
 # heap shows by as many, and only so many are kept for one box.
 MOST = 20
 # Only numbers pass through the join; ids and labels are looked up for the few pairs that remain.
-_BOX = "type = 'box' AND w > 0 AND h > 0 AND isfinite(abs(x) + abs(y) + w + h + w * h) AND coalesce(angle, 0) = 0"
+_BOX = "w > 0 AND h > 0 AND isfinite(abs(x) + abs(y) + w + h + w * h) AND coalesce(angle, 0) = 0"
 # IoU >= 1/2 is the same as 3 x shared area >= sum of areas; a little less here, since the last word is exact and at the end.
 _NEAR = """q.x < p.x + p.w AND p.x < q.x + q.w AND q.y < p.y + p.h AND p.y < q.y + q.h
     AND 3 * (least(p.x + p.w, q.x + q.w) - greatest(p.x, q.x)) * (least(p.y + p.h, q.y + q.h) - greatest(p.y, q.y))

@@ -5,6 +5,7 @@ from auditor.tables import Column
 MEANING = "pairs of labels that different people gave to one item, and labels given against gold"
 SOURCE = "counts; pairs of votes within an item as in Krippendorff's coincidences, without weights"
 KEY = ("task", "kind", "label_a", "label_b")
+SPARSE = True
 COLUMNS = {
     "task": Column("VARCHAR", "the question asked"),
     "kind": Column("VARCHAR", "annotators: unordered pairs of votes on one item | gold: label_a was given, label_b is gold"),

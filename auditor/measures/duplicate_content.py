@@ -5,6 +5,7 @@ from auditor.tables import Column
 MEANING = "items that share their content with another item: the same medium and the same text"
 SOURCE = "equality of SHA-256 digests and of trimmed text"
 KEY = ("item_id",)
+SPARSE = True
 OPTIONAL = ("item.sha256", "item.text")
 # Without either there is nothing to compare: the measure is lacking, not empty.
 ANY_OF = (("item.sha256", "item.text"),)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from auditor.measures._groups import ATTRIBUTES, MOMENTS, compare
+from auditor.measures._groups import ALONE, ATTRIBUTES, MOMENTS, compare
 from auditor.tables import Column
 
 if TYPE_CHECKING:
@@ -17,10 +17,12 @@ MEANING = (
 )
 SOURCE = (
     "differential item functioning with the predicted class as the matching variable (Holland and Wainer, Differential Item "
-    "Functioning, 1993); ratio of cluster totals: Cochran, Sampling Techniques, 1977, section 6.3; Welch's t, Biometrika 34, 1947; "
+    "Functioning, 1993); ratio of cluster totals: Cochran, Sampling Techniques, 1977, section 6.3; Welch's t, Biometrika 34, 1947, "
+    "and the group drawn by lot: Mielke and Berry, Permutation Methods, 2007, chapter 2; "
     "Cohen's h, 1988; Benjamini and Hochberg, JRSS B 57, 1995"
 )
 KEY = ("task", "model", "of", "key", "value", "predicted", "label")
+EMPTY = "no attribute of annotators or items makes groups among labels that differ from the predicted class"
 READS = ("label_quality", "annotation.item_id", "annotator", "item.item_id")
 OPTIONAL = ("annotator", "item")
 ANY_OF = (("annotator.attributes", "item.attributes"),)
@@ -39,11 +41,13 @@ COLUMNS = {
     "rate": Column("DOUBLE", "x / n", "0..1"),
     "rest": Column("DOUBLE", "the same share of all others", "0..1"),
     "difference": Column("DOUBLE", "rate - rest", "-1..1"),
-    "low": Column("DOUBLE", "lower end of its 95 % interval, clustered"),
-    "high": Column("DOUBLE", "upper end"),
+    "low": Column("DOUBLE", "lower end of its 95 % interval, clustered", absent=ALONE),
+    "high": Column("DOUBLE", "upper end", absent=ALONE),
     "effect": Column("DOUBLE", "Cohen's h: 0.2 is small, 0.5 medium, 0.8 large", "-pi..pi"),
-    "p": Column("DOUBLE", "two-sided p value", "0..1"),
-    "q": Column("DOUBLE", "corrected over the groups and pairs of classes of the task, model and kind of attribute", "0..1"),
+    "p": Column("DOUBLE", "two-sided p value, the larger of Welch's and of the group drawn by lot", "0..1", absent=ALONE),
+    "q": Column(
+        "DOUBLE", "corrected over groups and pairs of classes of the task, model and kind of attribute", "0..1", absent=ALONE
+    ),
 }
 _IDS = {"annotator": "annotator_id", "item": "item_id"}
 _QUERY = """
@@ -57,16 +61,17 @@ WITH described AS (
 ), other AS MATERIALIZED (
   SELECT task, model, cluster, predicted, label, count(*) AS x FROM judged WHERE label <> predicted GROUP BY ALL
 ), bulk AS (
-  SELECT task, model, key, value, predicted, count(*) AS m, sum(n) AS n, sum(n * n) AS nn
+  SELECT task, model, key, value, predicted, count(*) AS m, sum(n) AS n, sum(n * n) AS nn, sum(CAST(n AS HUGEINT) * n * n) AS nnn
   FROM sized JOIN attribute USING (cluster) GROUP BY ALL
 ), hit AS (
-  SELECT task, model, key, value, predicted, label, sum(x) AS x, sum(x * n) AS xn, sum(x * x) AS xx
+  SELECT task, model, key, value, predicted, label, sum(x) AS x, sum(x * n) AS xn, sum(x * x) AS xx,
+         sum(CAST(x AS HUGEINT) * n * n) AS xnn, sum(CAST(x AS HUGEINT) * x * n) AS xxn, sum(CAST(x AS HUGEINT) * x * x) AS xxx
   FROM other JOIN sized USING (task, model, cluster, predicted) JOIN attribute USING (cluster) GROUP BY ALL
 ), used AS (
   SELECT DISTINCT task, model, key, predicted, label FROM hit
 )
 SELECT '{of}' AS of, task, model, key, value, predicted, label, m, n, coalesce(x, 0) AS x, nn,
-       coalesce(xn, 0) AS xn, coalesce(xx, 0) AS xx
+       coalesce(xn, 0) AS xn, coalesce(xx, 0) AS xx, nnn, coalesce(xnn, 0) AS xnn, coalesce(xxn, 0) AS xxn, coalesce(xxx, 0) AS xxx
 FROM bulk JOIN used USING (task, model, key, predicted) LEFT JOIN hit USING (task, model, key, value, predicted, label)
 """
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from auditor.measures._groups import ATTRIBUTES, MOMENTS, compare
+from auditor.measures._groups import ALONE, ATTRIBUTES, MOMENTS, compare
 from auditor.tables import Column
 
 if TYPE_CHECKING:
@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 MEANING = "share of votes for each label by attribute of the annotator or of the item, against all others with that attribute"
 SOURCE = (
     "ratio of cluster totals with linearised variance: Cochran, Sampling Techniques, 1977, section 6.3; "
-    "Welch's t, Biometrika 34, 1947; "
+    "Welch's t, Biometrika 34, 1947, and the group drawn by lot: Mielke and Berry, Permutation Methods, 2007, chapter 2; "
     "Cohen's h: Statistical Power Analysis, 1988, chapter 6; Benjamini and Hochberg, JRSS B 57, 1995"
 )
 KEY = ("task", "of", "key", "value", "label")
+EMPTY = "no attribute of annotators or items makes groups, or no task has labels that exclude each other"
 READS = ("vote", "vote_code", "vote_task", "vote_item", "annotator", "item.item_id")
 OPTIONAL = ("annotator", "item")
 ANY_OF = (("annotator.attributes", "item.attributes"),)
@@ -35,11 +36,11 @@ COLUMNS = {
     "rate": Column("DOUBLE", "x / n", "0..1"),
     "rest": Column("DOUBLE", "the same share of all others", "0..1"),
     "difference": Column("DOUBLE", "rate - rest", "-1..1"),
-    "low": Column("DOUBLE", "lower end of its 95 % interval, clustered"),
-    "high": Column("DOUBLE", "upper end"),
+    "low": Column("DOUBLE", "lower end of its 95 % interval, clustered", absent=ALONE),
+    "high": Column("DOUBLE", "upper end", absent=ALONE),
     "effect": Column("DOUBLE", "Cohen's h: 0.2 is small, 0.5 medium, 0.8 large", "-pi..pi"),
-    "p": Column("DOUBLE", "two-sided p value", "0..1"),
-    "q": Column("DOUBLE", "corrected over the groups and labels of the task and kind of attribute", "0..1"),
+    "p": Column("DOUBLE", "two-sided p value, the larger of Welch's and of the group drawn by lot", "0..1", absent=ALONE),
+    "q": Column("DOUBLE", "corrected over the groups and labels of the task and kind of attribute", "0..1", absent=ALONE),
 }
 _CLUSTERS = {
     "annotator": "SELECT c.code AS cluster, a.attributes FROM annotator AS a "
@@ -55,14 +56,17 @@ WITH described AS ({described}), attribute AS MATERIALIZED ({attributes}), count
 ), sized AS MATERIALIZED (
   SELECT task, cluster, CAST(sum(x) AS BIGINT) AS n FROM counted GROUP BY ALL
 ), bulk AS (
-  SELECT task, key, value, count(*) AS m, sum(n) AS n, sum(n * n) AS nn FROM sized JOIN attribute USING (cluster) GROUP BY ALL
+  SELECT task, key, value, count(*) AS m, sum(n) AS n, sum(n * n) AS nn, sum(CAST(n AS HUGEINT) * n * n) AS nnn
+  FROM sized JOIN attribute USING (cluster) GROUP BY ALL
 ), hit AS (
-  SELECT task, key, value, label, sum(x) AS x, sum(x * n) AS xn, sum(x * x) AS xx
+  SELECT task, key, value, label, sum(x) AS x, sum(x * n) AS xn, sum(x * x) AS xx,
+         sum(CAST(x AS HUGEINT) * n * n) AS xnn, sum(CAST(x AS HUGEINT) * x * n) AS xxn, sum(CAST(x AS HUGEINT) * x * x) AS xxx
   FROM counted JOIN sized USING (task, cluster) JOIN attribute USING (cluster) GROUP BY ALL
 ), used AS (
   SELECT DISTINCT task, key, label FROM hit
 ), cell AS (
-  SELECT task, key, value, label, m, n, coalesce(x, 0) AS x, nn, coalesce(xn, 0) AS xn, coalesce(xx, 0) AS xx
+  SELECT task, key, value, label, m, n, coalesce(x, 0) AS x, nn, coalesce(xn, 0) AS xn, coalesce(xx, 0) AS xx, nnn,
+         coalesce(xnn, 0) AS xnn, coalesce(xxn, 0) AS xxn, coalesce(xxx, 0) AS xxx
   FROM bulk JOIN used USING (task, key) LEFT JOIN hit USING (task, key, value, label)
 )
 SELECT '{of}' AS of, t.task, key, c.value, l.text AS label, {moments}, {alls}

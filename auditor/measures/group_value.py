@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from auditor.measures._groups import ATTRIBUTES, MOMENTS, compare
+from auditor.measures._groups import ALONE, ATTRIBUTES, MOMENTS, compare
 from auditor.measures.group_rate import _CLUSTERS
 from auditor.tables import Column
 
@@ -16,10 +16,11 @@ if TYPE_CHECKING:
 MEANING = "mean of the numbers given by attribute of the annotator or of the item, against all others with that attribute"
 SOURCE = (
     "ratio of cluster totals with linearised variance: Cochran, Sampling Techniques, 1977, section 6.3; "
-    "Welch's t, Biometrika 34, 1947; "
+    "Welch's t, Biometrika 34, 1947, and the group drawn by lot: Mielke and Berry, Permutation Methods, 2007, chapter 2; "
     "Benjamini and Hochberg, JRSS B 57, 1995"
 )
 KEY = ("task", "of", "key", "value")
+EMPTY = "no attribute of annotators or items makes groups, or no task asks for numbers"
 READS = ("annotation.value", "vote", "vote_code", "vote_task", "vote_item", "annotator", "item.item_id")
 OPTIONAL = ("annotator", "item")
 ANY_OF = (("annotator.attributes", "item.attributes"),)
@@ -34,24 +35,27 @@ COLUMNS = {
     "mean": Column("DOUBLE", "their mean"),
     "rest": Column("DOUBLE", "mean of all others"),
     "difference": Column("DOUBLE", "mean - rest"),
-    "low": Column("DOUBLE", "lower end of its 95 % interval, clustered"),
-    "high": Column("DOUBLE", "upper end"),
+    "low": Column("DOUBLE", "lower end of its 95 % interval, clustered", absent=ALONE),
+    "high": Column("DOUBLE", "upper end", absent=ALONE),
     "effect": Column("DOUBLE", "difference over the standard deviation between clusters"),
-    "p": Column("DOUBLE", "two-sided p value", "0..1"),
-    "q": Column("DOUBLE", "corrected over the groups of the task and kind of attribute", "0..1"),
+    "p": Column("DOUBLE", "two-sided p value, the larger of Welch's and of the group drawn by lot", "0..1", absent=ALONE),
+    "q": Column("DOUBLE", "corrected over the groups of the task and kind of attribute", "0..1", absent=ALONE),
 }
-# Sums of decimals are the same in any order; sums of doubles are taken in a fixed one.
+# Sums of decimals are the same in any order; sums of doubles are taken in a fixed one. A number beyond 1e15 fits none (value_range
+# names it).
 _QUERY = """
 WITH described AS ({described}), attribute AS MATERIALIZED ({attributes}), answer AS (
   SELECT v.task, {cluster} AS cluster, c.value FROM vote AS v
   JOIN vote_task AS t ON t.task_code = v.task AND t.numeric
   JOIN vote_code AS c ON c.kind = 'label' AND c.code = v.label AND c.value IS NOT NULL
-  WHERE first AND NOT v.several AND {cluster} IN (SELECT cluster FROM attribute)
+  WHERE first AND NOT v.several AND {cluster} IN (SELECT cluster FROM attribute) AND abs(c.value) < 1e15
 ), clustered AS (
   SELECT task, cluster, count(*) AS n, sum(CAST(value AS DECIMAL(28, 6))) AS x FROM answer GROUP BY ALL
 ), cell AS (
   SELECT task, key, a.value, count(*) AS m, sum(n) AS n, fsum(x ORDER BY cluster) AS x, sum(n * n) AS nn,
-         fsum(CAST(x AS DOUBLE) * n ORDER BY cluster) AS xn, fsum(CAST(x AS DOUBLE) * x ORDER BY cluster) AS xx
+         fsum(CAST(x AS DOUBLE) * n ORDER BY cluster) AS xn, fsum(CAST(x AS DOUBLE) * x ORDER BY cluster) AS xx,
+         sum(CAST(n AS HUGEINT) * n * n) AS nnn, fsum(CAST(x AS DOUBLE) * n * n ORDER BY cluster) AS xnn,
+         fsum(CAST(x AS DOUBLE) * x * n ORDER BY cluster) AS xxn, fsum(CAST(x AS DOUBLE) * x * x ORDER BY cluster) AS xxx
   FROM clustered JOIN attribute AS a USING (cluster) GROUP BY ALL
 )
 SELECT '{of}' AS of, t.task, key, c.value, {moments}, {alls}

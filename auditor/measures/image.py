@@ -26,13 +26,16 @@ KEY = ("item_id",)
 READS = ("item.item_id",)
 OPTIONAL = ("item.sha256", "item.media")
 MEDIA = True
+_NONE = "no file is a readable image"
 COLUMNS = {
     "item_id": Column("VARCHAR", "the item"),
     "sha256": Column("VARCHAR", "digest of the file"),
-    "width": Column("INTEGER", "width in the file, EXIF rotation not applied; NULL where it is no readable image", "pixels"),
-    "height": Column("INTEGER", "height in the file, EXIF rotation not applied", "pixels"),
-    "phash": Column("UBIGINT", "64-bit DCT hash; NULL for images under 32 pixels and for flat ones"),
-    "mean": Column("DOUBLE", "mean brightness", "0..255"),
+    "width": Column(
+        "INTEGER", "width in the file, EXIF rotation not applied; NULL where it is no readable image", "pixels", absent=_NONE
+    ),
+    "height": Column("INTEGER", "height in the file, EXIF rotation not applied", "pixels", absent=_NONE),
+    "phash": Column("UBIGINT", "64-bit DCT hash; NULL for images under 32 pixels and for flat ones", absent="no image has a hash"),
+    "mean": Column("DOUBLE", "mean brightness", "0..255", absent=_NONE),
     "std": Column("DOUBLE", "standard deviation of brightness", "0..127.5"),
     "entropy": Column("DOUBLE", "entropy of the 256-bin histogram of brightness", "bits, 0..8"),
     "sharpness": Column("DOUBLE", "variance of the Laplacian at 64 x 64", "brightness squared"),

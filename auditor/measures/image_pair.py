@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 MEANING = "pairs of images whose perceptual hashes differ by 5 bits or less, with the difference of their pixels"
 SOURCE = "search by parts of the hash: Norouzi, Punjani, Fleet, Fast Search in Hamming Space with Multi-Index Hashing, CVPR 2012"
 KEY = ("item_a", "item_b")
+SPARSE = True
 READS = ("item.item_id", "image")
 MEDIA = True
 COLUMNS = {

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 MEANING = "the votes on each item and task: how many, for which label, how much in agreement"
 SOURCE = "counts; entropy: Shannon, A Mathematical Theory of Communication, 1948, section 6"
 KEY = ("item", "task_code")
+EMPTY = "no person gave a class or a number"
 READS = ("vote", "vote_item", "vote_code")
 COLUMNS = {
     "item": Column("INTEGER", "code of the item in vote_item"),

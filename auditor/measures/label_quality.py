@@ -26,28 +26,33 @@ SOURCE = (
 KEY = ("annotation_id", "model")
 READS = ("annotation.label", "prediction", "model")
 OPTIONAL = ("annotation.annotator_id", "prediction.fold")
+EMPTY = "no labelled item has probabilities that can be used"
+_STRANGE = "no label is one of the model's classes"
 COLUMNS = {
     "annotation_id": Column("VARCHAR", "the annotation"),
     "model": Column("VARCHAR", "whose probabilities"),
     "item_id": Column("VARCHAR", "the item"),
+    "annotator_id": Column("VARCHAR", "who gave the label", needs="annotation.annotator_id"),
     "task": Column("VARCHAR", "the question asked"),
     "label": Column("VARCHAR", "the label given"),
     "known": Column("BOOLEAN", "the label is one of the model's classes; if not, all numbers of the label are NULL"),
-    "self_confidence": Column("FLOAT", "probability of the given label", "0..1"),
+    "self_confidence": Column("FLOAT", "probability of the given label", "0..1", absent=_STRANGE),
     "margin": Column("FLOAT", "normalised margin: (probability of the label - largest other + 1) / 2", "0..1"),
     "score": Column("FLOAT", "quality of the label, low is suspicious: the self-confidence", "0..1"),
     "predicted": Column("VARCHAR", "the most probable class"),
     "predicted_confidence": Column("FLOAT", "its probability", "0..1"),
     "confident": Column("VARCHAR", "the most probable among classes above their threshold; NULL where none is"),
     "confident_threshold": Column("FLOAT", "mean probability of that class over the annotations labelled so", "0..1"),
-    "suspicious": Column("BOOLEAN", "confident learning puts it off the diagonal: confident is not the given label"),
+    "suspicious": Column(
+        "BOOLEAN", "confident learning puts it off the diagonal: confident is not the given label", absent=_STRANGE
+    ),
     "rank": Column("BIGINT", "1 for the lowest normalised margin of the model and task, equals by annotation_id"),
 }
 _BATCH = 1 << 22  # probabilities held at once, 16 MB as float32
 _PAIRS = """
-SELECT a.annotation_id, a.item_id, a.label, coalesce(list_position($classes, a.label), 0) - 1 AS given, p.probs
+SELECT a.annotation_id, a.item_id, a.annotator_id, a.label, coalesce(list_position($classes, a.label), 0) - 1 AS given, p.probs
 FROM prediction AS p
-JOIN (SELECT annotation_id, item_id, label FROM annotation
+JOIN (SELECT annotation_id, item_id, annotator_id, label FROM annotation
       WHERE type = 'class' AND source = 'human' AND label IS NOT NULL AND task = $task) AS a ON a.item_id = p.item_id
 WHERE p.task = $task AND p.model = $model AND len(p.probs) = $width
 """
@@ -101,7 +106,7 @@ def _score(inputs: Inputs, con: Any, model: str, task: str, classes: list[str]) 
         limit = np.append(threshold, np.nan)[found["confident"]]
         rows = pa.table({
             "annotation_id": batch["annotation_id"], "model": pa.array([model] * len(given)), "item_id": batch["item_id"],
-            "task": pa.array([task] * len(given)), "label": batch["label"], "known": known,
+            "annotator_id": batch["annotator_id"], "task": pa.array([task] * len(given)), "label": batch["label"], "known": known,
             "self_confidence": pa.array(found["self_confidence"], mask=unknown), "margin": pa.array(found["margin"], mask=unknown),
             "score": pa.array(found["self_confidence"], mask=unknown), "predicted": names.take(pa.array(found["predicted"])),
             "predicted_confidence": found["predicted_confidence"], "confident": names.take(confident),

@@ -19,6 +19,7 @@ SOURCE = (
     "clusters: counts are scaled to the number of items, after Rao and Scott, Annals of Statistics 12, 1984"
 )
 KEY = ("task", "source", "split")
+EMPTY = "no task has labels in two splits"
 READS = ("class_balance", "item.split")
 COLUMNS = {
     "task": Column("VARCHAR", "the question asked"),

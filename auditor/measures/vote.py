@@ -34,6 +34,7 @@ MEANING = "class and value annotations in integer codes, with the majority of th
 SOURCE = "counts; the leave-one-out majority leaves the annotation itself out, and is NULL where the others are tied"
 KEY = ("vote",)
 SORTED = True
+EMPTY = "no annotation is a class or a number"
 READS = (
     "annotation.item_id", "annotation.task", "annotation.type", "annotation.source", "annotation.annotator_id", "annotation.label",
     "annotation.value", "annotation.seconds", "annotation.created_at", "vote_code",
@@ -45,15 +46,24 @@ COLUMNS = {
     "item": Column("INTEGER", "code of the item in vote_item"),
     "task": Column("INTEGER", "code of the task in vote_code"),
     "source": Column("UTINYINT", "0 human | 1 model | 2 rule | 3 synthetic | 4 gold"),
-    "annotator": Column("INTEGER", "code of the annotator in vote_code; NULL where unknown"),
+    "annotator": Column("INTEGER", "code of the annotator in vote_code; NULL where unknown", needs="annotation.annotator_id"),
     "label": Column("INTEGER", "code of the label, or of the number given, in vote_code"),
     "first": Column("BOOLEAN", "a human's first answer to this item and task"),
     "several": Column("BOOLEAN", "its annotator gave this item and task at least two different answers"),
     "repeat": Column("BOOLEAN", "its annotator gave this item and task the same answer before"),
-    "others": Column("INTEGER", "label that most other votes give (a vote's own left out); NULL where tied or none"),
-    "gold": Column("INTEGER", "the unit's gold label; NULL where there is none, or gold labels differ"),
-    "seconds": Column("DOUBLE", "time spent on it", "seconds"),
-    "created_at": Column("TIMESTAMP", "when it was made", "UTC"),
+    "others": Column(
+        "INTEGER",
+        "label that most other votes give (a vote's own left out); NULL where tied or none",
+        absent="no item has two votes",
+    ),
+    "gold": Column(
+        "INTEGER",
+        "the unit's gold label; NULL where there is none, or gold labels differ",
+        supply="give --gold FILE",
+        absent="no item has a gold label",
+    ),
+    "seconds": Column("DOUBLE", "time spent on it", "seconds", needs="annotation.seconds"),
+    "created_at": Column("TIMESTAMP", "when it was made", "UTC", needs="annotation.created_at"),
 }
 SOURCES = ("human", "model", "rule", "synthetic", "gold")
 HUMAN, GOLD = 0, 4

@@ -11,7 +11,7 @@ COLUMNS = {
     "kind": Column("VARCHAR", "task | label | annotator"),
     "code": Column("INTEGER", "0, 1, … in the order of the text; numbers given are labels too, after all text", "0.."),
     "text": Column("VARCHAR", "the text that the code stands for; of a number its shortest spelling"),
-    "value": Column("DOUBLE", "the number, where the code stands for one"),
+    "value": Column("DOUBLE", "the number, where the code stands for one", absent="no answer is a number"),
 }
 SQL = """
 WITH said AS (

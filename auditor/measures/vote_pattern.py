@@ -5,6 +5,7 @@ from auditor.tables import Column
 MEANING = "distinct multisets of votes of exclusive and numeric tasks, and the items on which each occurs"
 SOURCE = "counts: agreement, confusion and their bootstrap need no more than these"
 KEY = ("task_code", "pattern", "label")
+EMPTY = "no task has labels that exclude each other, or numbers"
 COLUMNS = {
     "task_code": Column("INTEGER", "code of the task in vote_code"),
     "pattern": Column("UBIGINT", "code of the multiset"),

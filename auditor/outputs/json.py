@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import auditor
+from auditor.outputs import order
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -34,6 +35,7 @@ def verdict(
         "result": verdict.result,
         "exit_code": verdict.exit_code,
         "reasons": list(verdict.reasons),
+        "warnings": [f"{one.check_id}: {one.reason}" for one in order.warned(verdict.decisions)],
         "as_of": as_of.isoformat(),
         "audience": audience,
         "inputs": inputs,

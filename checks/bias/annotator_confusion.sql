@@ -9,6 +9,8 @@
 -- scope      = "dataset"
 -- key        = ["task", "annotator_id", "label", "truth"]
 -- source     = "individual error rates against the leave-one-out majority: Dawid and Skene, Applied Statistics 28, 1979; Benjamini-Hochberg over people and pairs of classes"
+-- looks_at   = "SELECT 1 FROM annotator_confusion JOIN vote_task USING (task_code) WHERE kind = 'others' AND exclusive AND NOT numeric"
+-- nothing    = "nobody answered an item on which the others agree"
 -- [params]
 -- min_votes = { value = 20, help = "votes of the person where the others agree on the class" }
 -- min_gap = { value = 0.2, help = "how far the lower end of the person's 95 % interval must lie above the rate of the others, 0..1" }

@@ -10,6 +10,8 @@
 -- key        = ["task", "label"]
 -- source     = "imbalance ratio: Buda, Maki, Mazurowski, Neural Networks 106, 2018"
 -- optional   = ["item"]
+-- looks_at   = "SELECT 1 FROM class_balance WHERE source IN ('human', 'gold')"
+-- nothing    = "no label was given by a person"
 -- [params]
 -- max_ratio = { value = 50.0, help = "annotations of the commonest label for each one of this label" }
 -- min_annotations = { value = 200, help = "annotations that the task must have" }

@@ -8,7 +8,9 @@
 -- unit       = "dataset"
 -- scope      = "dataset"
 -- key        = ["task", "key", "value"]
--- source     = "difference of two shares, clustered by item; Cohen's h; Benjamini-Hochberg over all groups and labels"
+-- source     = "difference of two shares, clustered by item, by Welch's test and by groups drawn by lot; Cohen's h; Benjamini-Hochberg over all groups and labels"
+-- looks_at   = "SELECT 1 FROM group_rate WHERE \"of\" = 'item' AND q IS NOT NULL"
+-- nothing    = "no two groups of items can be compared"
 -- [params]
 -- min_items = { value = 50, help = "items that the group and the rest must each have" }
 -- min_effect = { value = 0.5, help = "smallest Cohen's h that counts (0.2 is small, 0.5 medium)" }

@@ -8,7 +8,7 @@
 -- unit       = "dataset"
 -- scope      = "dataset"
 -- key        = ["task", "model", "of", "key", "value"]
--- source     = "differential item functioning (Holland and Wainer, 1993) given the predicted class; clustered difference of shares; Cohen's h; Benjamini-Hochberg"
+-- source     = "differential item functioning (Holland and Wainer, 1993) given the predicted class; clustered difference of shares, by Welch's test and by groups drawn by lot; Cohen's h; Benjamini-Hochberg"
 -- [params]
 -- min_items = { value = 20, help = "items that are predicted so, in the group and in the rest" }
 -- min_annotators = { value = 15, help = "the same for groups of annotators" }

@@ -10,6 +10,8 @@
 -- key        = ["task", "split", "label"]
 -- source     = "probability that a random split of this size holds none of the n items: (1 - share) ^ n"
 -- optional   = ["item"]
+-- looks_at   = "SELECT 1 FROM split_shift WHERE source IN ('human', 'gold')"
+-- nothing    = "no label was given by a person"
 -- [params]
 -- max_chance = { value = 0.001, help = "largest probability of missing it by chance at which it counts" }
 -- ///

@@ -10,6 +10,8 @@
 -- key        = ["task", "source", "split"]
 -- source     = "chi-squared test with Cramer's V as effect size: Cohen, Statistical Power Analysis, 1988, chapter 7"
 -- optional   = ["item"]
+-- looks_at   = "SELECT 1 FROM split_shift WHERE source IN ('human', 'gold')"
+-- nothing    = "no label was given by a person"
 -- [params]
 -- min_effect = { value = 0.1, help = "smallest Cramer's V that counts" }
 -- max_p = { value = 0.001, help = "largest p value that counts" }

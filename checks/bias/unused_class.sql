@@ -16,6 +16,7 @@ WITH used AS (
 ), total AS (
   SELECT task, CAST(sum(n) AS BIGINT) AS n FROM used GROUP BY task
 )
-SELECT o.task, o.label, total.n, format('{} is allowed, but none of {:,} annotations has it', o.label, total.n) AS message
+SELECT o.task, o.label, total.n, format('{} is allowed, but {} it', o.label,
+  if(total.n = 1, 'the only annotation does not have', format('none of {:,} annotations has', total.n))) AS message
 FROM ontology AS o JOIN total USING (task) ANTI JOIN used ON used.task = o.task AND used.label = o.label
 WHERE NOT EXISTS (SELECT 1 FROM ontology AS c WHERE c.task = o.task AND c.parent = o.label)

@@ -8,7 +8,9 @@
 -- unit       = "dataset"
 -- scope      = "dataset"
 -- key        = ["task", "key", "value"]
--- source     = "difference of two means, clustered by annotator; effect over the deviation between annotators; Benjamini-Hochberg over all groups"
+-- source     = "difference of two means, clustered by annotator, by Welch's test and by groups drawn by lot; effect over the deviation between annotators; Benjamini-Hochberg over all groups"
+-- looks_at   = "SELECT 1 FROM group_value WHERE \"of\" = 'annotator' AND q IS NOT NULL"
+-- nothing    = "no two groups of annotators can be compared"
 -- [params]
 -- min_annotators = { value = 15, help = "annotators that the group and the rest must each have" }
 -- min_effect = { value = 0.3, help = "smallest difference that counts, in standard deviations between annotators" }

@@ -9,7 +9,8 @@
 -- scope      = "annotation"
 -- key        = ["kind", "item_id", "annotation_id", "file", "detail"]
 -- source     = "domain integrity: ISO/IEC 25012 data quality model, syntactic accuracy"
+-- optional   = ["annotation"]
 -- ///
-SELECT item_id, annotation_id, "of" AS kind, source_id, file, detail, coalesce(detail, 'a value could not be read') AS message
-FROM intake
+SELECT i.item_id, annotation_id, a.annotator_id, "of" AS kind, source_id, file, detail, coalesce(detail, 'a value could not be read') AS message
+FROM intake AS i LEFT JOIN annotation AS a USING (annotation_id)
 WHERE problem = 'bad_value'

@@ -13,7 +13,7 @@
 -- [params]
 -- min_iou = { value = 0.8, help = "intersection over union (0.5..1) from which two boxes count as one place" }
 -- ///
-SELECT item_id, annotation_a AS annotation_id, annotation_a, annotation_b, label_a AS label, label_b AS other_label, iou, iou AS score,
+SELECT item_id, annotation_a AS annotation_id, annotator_id, annotation_a, annotation_b, label_a AS label, label_b AS other_label, iou, iou AS score,
        format('boxes of {} and {} by one annotator overlap by {:.0f} % of their union', coalesce(label_a, 'no label'), coalesce(label_b, 'no label'), 100 * iou) AS message
 FROM box_pair AS p
 WHERE iou >= $min_iou AND label_a IS DISTINCT FROM label_b

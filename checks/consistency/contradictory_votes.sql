@@ -10,6 +10,8 @@
 -- key        = ["item_id", "task"]
 -- source     = "majority vote; entropy as a measure of ambiguity: Plank, The 'Problem' of Human Label Variation, EMNLP 2022"
 -- optional   = ["ontology"]
+-- looks_at   = "SELECT 1 FROM item_vote AS v JOIN vote_task AS t ON t.task_code = v.task_code AND t.exclusive AND NOT t.numeric WHERE v.votes >= $min_votes"
+-- nothing    = "no item has several votes for labels that exclude each other"
 -- [params]
 -- min_votes = { value = 2, help = "votes that an item must have" }
 -- max_share = { value = 0.5, help = "largest share of the leading label that still counts as no majority" }

@@ -9,8 +9,9 @@
 -- scope      = "annotation"
 -- key        = ["kind", "source_id", "file", "detail"]
 -- source     = "entity integrity: Codd, A Relational Model of Data for Large Shared Data Banks, CACM 13(6) 1970"
+-- optional   = ["annotation"]
 -- ///
-SELECT item_id, annotation_id, "of" AS kind, source_id, file, detail,
+SELECT i.item_id, annotation_id, a.annotator_id, "of" AS kind, source_id, file, detail,
        coalesce(detail, format('the {} id {} stands more than once', "of", coalesce(source_id, '?'))) AS message
-FROM intake
+FROM intake AS i LEFT JOIN annotation AS a USING (annotation_id)
 WHERE problem = 'duplicate_id'

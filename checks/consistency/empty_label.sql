@@ -14,8 +14,8 @@
 -- placeholders = { value = ["nan", "null", "undefined", "#n/a"], help = "labels, in lower case, that exports write for a missing answer" }
 -- ///
 -- Only in tasks that use labels: a task of boxes without classes is not judged.
-SELECT item_id, annotation_id, label, task,
-       format('this {} of task {} has {}', type, task,
+SELECT item_id, annotation_id, annotator_id, label, task,
+       format('this {} of task {} has {}', if(type = 'class', 'answer', type), task,
               CASE WHEN label IS NULL THEN 'no label' WHEN trim(label) = '' THEN 'a blank label' ELSE 'a label that stands for nothing: ' || label END) AS message
 FROM annotation
 WHERE type IN ('class', 'box', 'polygon', 'mask', 'span', 'segment') AND value IS NULL AND coalesce(trim(text), '') = ''

@@ -10,6 +10,8 @@
 -- key        = ["content", "task"]
 -- source     = "Deepchecks, Conflicting Labels"
 -- optional   = ["annotation.annotator_id", "annotation.parent_id", "annotation.frame"]
+-- looks_at   = "SELECT 1 FROM annotation WHERE type = 'class' AND label IS NOT NULL AND source IN ('human', 'gold')"
+-- nothing    = "no person gave an item as a whole a label"
 -- [params]
 -- min_characters = { value = 20, help = "characters that a text must have to be compared: short ones recur by chance" }
 -- ///

@@ -10,6 +10,8 @@
 -- key        = ["item_id", "task", "source", "annotator_id", "parent_id", "frame"]
 -- source     = "Label Studio taxonomy and single-choice controls; labellint exclusive classes"
 -- optional   = ["annotation.annotator_id", "annotation.parent_id", "annotation.frame", "ontology.parent"]
+-- looks_at   = "SELECT 1 FROM annotation WHERE type = 'class' AND task IN (SELECT task FROM ontology WHERE exclusive)"
+-- nothing    = "no task whose labels exclude each other, by its ontology, asks for the class of an item"
 -- ///
 WITH RECURSIVE above AS (
   -- every label with all its broader ones; UNION, not UNION ALL, so that a circle in the ontology ends

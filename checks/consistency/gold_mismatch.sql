@@ -10,6 +10,8 @@
 -- key        = ["item_id", "task"]
 -- source     = "majority vote against gold"
 -- optional   = ["ontology"]
+-- looks_at   = "SELECT 1 FROM item_vote AS v JOIN vote_task AS t ON t.task_code = v.task_code AND t.exclusive AND NOT t.numeric WHERE v.votes >= $min_votes"
+-- nothing    = "no item has enough votes for labels that exclude each other"
 -- [params]
 -- min_votes = { value = 3, help = "votes that an item must have" }
 -- min_share = { value = 0.6, help = "share of the votes that the leading label must have" }

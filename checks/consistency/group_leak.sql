@@ -10,6 +10,8 @@
 -- key        = ["grouping", "member"]
 -- source     = "Kapoor, Narayanan, Leakage and the reproducibility crisis, Patterns 4(9) 2023, non-independence"
 -- optional   = ["item.subject_id", "item.attributes"]
+-- looks_at   = "SELECT 1 FROM item WHERE trim(split) <> '' AND (subject_id IS NOT NULL OR list_has_any(list_transform(map_keys(attributes), lambda name: lower(name)), $attributes)) HAVING min(split) <> max(split)"
+-- nothing    = "no items of two splits say which subject, session or recording they are of"
 -- [params]
 -- attributes = { value = ["patient", "patient_id", "speaker", "speaker_id", "subject", "subject_id", "session", "session_id", "video", "video_id", "recording", "recording_id"], help = "item attributes, in lower case, that name a group which must not be torn apart" }
 -- ///

@@ -17,7 +17,7 @@ WITH box AS (
   SELECT a.item_id, a.annotation_id, a.label, a.task, a.source, a.annotator_id, a.x, a.y, a.w, a.h,
          hash(a.task, a.source, a.annotator_id, a.x, a.y, a.w, a.h) AS code
   FROM annotation AS a JOIN item AS i USING (item_id)
-  WHERE a.type = 'box' AND a.w > 0 AND a.h > 0 AND a.frame IS NULL AND a.source IN ('human', 'gold')
+  WHERE a.w > 0 AND a.h > 0 AND a.frame IS NULL AND a.source IN ('human', 'gold')
     -- the whole image is consistency/whole_image_box's; without a size it shows by its corner
     AND coalesce(a.w * a.h < 0.9 * i.width * i.height, a.x > 0 OR a.y > 0)
 ), often AS (

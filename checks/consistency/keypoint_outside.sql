@@ -15,7 +15,7 @@
 -- box_slack = { value = 0.1, help = "share of the box's longer side that a point may lie outside it (0..1)" }
 -- ///
 WITH point AS (
-  SELECT item_id, annotation_id, label, x, y, w, h, unnest(keypoints) AS p FROM annotation WHERE type = 'keypoints' AND keypoints IS NOT NULL
+  SELECT item_id, annotation_id, annotator_id, label, x, y, w, h, unnest(keypoints) AS p FROM annotation WHERE type = 'keypoints' AND keypoints IS NOT NULL
 ), judged AS (
   SELECT point.*,
     coalesce(p.v, 2) = 0 AND (coalesce(p.x, 0) <> 0 OR coalesce(p.y, 0) <> 0) AS unlabelled,
@@ -24,9 +24,12 @@ WITH point AS (
       AND coalesce(greatest(x - p.x, y - p.y, p.x - x - w, p.y - y - h) > greatest($slack_px, $box_slack * greatest(w, h)), false) AS off_box
   FROM point LEFT JOIN item USING (item_id)
 )
-SELECT item_id, annotation_id, any_value(label) AS label, count_if(off_image) AS outside_image, count_if(off_box) AS outside_box, count_if(unlabelled) AS unlabelled_with_place,
-       format('of {} keypoints {} lie outside the image, {} outside their box, {} are marked as not labelled but have coordinates',
-              count(*), count_if(off_image), count_if(off_box), count_if(unlabelled)) AS message
+SELECT item_id, annotation_id, any_value(annotator_id) AS annotator_id, any_value(label) AS label, count_if(off_image) AS outside_image, count_if(off_box) AS outside_box, count_if(unlabelled) AS unlabelled_with_place,
+       format('of {} keypoint{} {}', count(*), if(count(*) = 1, '', 's'), concat_ws(', ',
+         CASE count_if(off_image) WHEN 0 THEN NULL WHEN 1 THEN '1 lies outside the image' ELSE count_if(off_image) || ' lie outside the image' END,
+         CASE count_if(off_box) WHEN 0 THEN NULL WHEN 1 THEN '1 lies outside its box' ELSE count_if(off_box) || ' lie outside their box' END,
+         CASE count_if(unlabelled) WHEN 0 THEN NULL WHEN 1 THEN '1 is marked as not labelled but has coordinates'
+           ELSE count_if(unlabelled) || ' are marked as not labelled but have coordinates' END)) AS message
 FROM judged
 GROUP BY item_id, annotation_id
 HAVING bool_or(off_image OR off_box OR unlabelled)

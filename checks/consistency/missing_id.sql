@@ -9,8 +9,9 @@
 -- scope      = "annotation"
 -- key        = ["kind", "annotation_id", "file"]
 -- source     = "entity integrity: Codd, A Relational Model of Data for Large Shared Data Banks, CACM 13(6) 1970"
+-- optional   = ["annotation"]
 -- ///
-SELECT item_id, annotation_id, "of" AS kind, file,
+SELECT i.item_id, annotation_id, a.annotator_id, "of" AS kind, file,
        coalesce(detail, format('a row that should name its {} does not', "of")) AS message
-FROM intake
+FROM intake AS i LEFT JOIN annotation AS a USING (annotation_id)
 WHERE problem = 'missing_id'

@@ -10,6 +10,6 @@
 -- key        = ["item_id"]
 -- source     = "datumaro validator, missing media; labellint"
 -- ///
-SELECT item_id, source_id, format('its file is not in the media folder: {}', coalesce(detail, 'not found')) AS message
-FROM intake
-WHERE problem = 'missing_media'
+SELECT item_id, source_id, coalesce(detail, 'its file is not in the media folder') AS message
+FROM intake JOIN item USING (item_id)
+WHERE problem = 'missing_media' AND NOT located

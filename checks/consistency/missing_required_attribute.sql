@@ -12,12 +12,12 @@
 -- optional   = ["annotation.attributes"]
 -- ///
 WITH needed AS (
-  SELECT a.item_id, a.annotation_id, a.label,
+  SELECT a.item_id, a.annotation_id, a.annotator_id, a.label,
          list_filter(o.required, lambda name: coalesce(trim(map_extract_value(a.attributes, name)), '') = '') AS lacking
   FROM annotation AS a JOIN ontology AS o USING (task, label)
   WHERE len(o.required) > 0
 )
-SELECT item_id, annotation_id, label, array_to_string(lacking, ', ') AS lacking,
+SELECT item_id, annotation_id, annotator_id, label, array_to_string(lacking, ', ') AS lacking,
        format('lacks {} required attribute{}: {}', len(lacking), if(len(lacking) = 1, '', 's'), array_to_string(lacking, ', ')) AS message
 FROM needed
 WHERE len(lacking) > 0

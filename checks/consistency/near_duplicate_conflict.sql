@@ -10,6 +10,8 @@
 -- key        = [["item_id", "other_item"], "task"]
 -- source     = "Deepchecks issue 2421, near-duplicate conflicts; Zauner 2010"
 -- optional   = ["annotation.annotator_id", "annotation.parent_id", "annotation.frame"]
+-- looks_at   = "SELECT 1 FROM annotation WHERE type = 'class' AND label IS NOT NULL AND source IN ('human', 'gold')"
+-- nothing    = "no person gave an item as a whole a label"
 -- [params]
 -- max_hamming = { value = 5, help = "bits in which the perceptual hashes may differ (0..5)" }
 -- min_correlation = { value = 0.9, help = "correlation of brightness at 64 x 64 (-1..1) that two copies reach" }

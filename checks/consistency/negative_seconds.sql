@@ -10,6 +10,6 @@
 -- key        = ["annotation_id"]
 -- source     = "domain integrity: ISO/IEC 25012 data quality model, semantic accuracy"
 -- ///
-SELECT item_id, annotation_id, seconds, format('{:.1f} seconds were spent on it', seconds) AS message
+SELECT item_id, annotation_id, annotator_id, seconds, if(isfinite(seconds), format('{:.1f} seconds were spent on it', seconds), 'the time spent on it is not a finite number') AS message
 FROM annotation
 WHERE seconds < 0 OR NOT isfinite(seconds)

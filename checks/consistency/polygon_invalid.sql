@@ -14,7 +14,7 @@
 -- min_area_px2 = { value = 1e-06, help = "area in square pixels up to which a ring counts as empty" }
 -- ///
 WITH ring AS (
-  SELECT item_id, annotation_id, label, unnest(polygon) AS r, unnest(range(1, len(polygon) + 1)) AS nth FROM annotation
+  SELECT item_id, annotation_id, annotator_id, label, unnest(polygon) AS r, unnest(range(1, len(polygon) + 1)) AS nth FROM annotation
   WHERE type = 'polygon' AND polygon IS NOT NULL
 ), judged AS (
   SELECT *,
@@ -27,13 +27,13 @@ WITH ring AS (
          THEN 'has no area' END AS fault
   FROM ring
 )
-SELECT item_id, annotation_id, any_value(label) AS label, count(*) AS rings,
+SELECT item_id, annotation_id, any_value(annotator_id) AS annotator_id, any_value(label) AS label, count(*) AS rings,
        format('{:,} ring{} of the polygon enclose{} nothing: ring {} {}', count(*), if(count(*) = 1, '', 's'), if(count(*) = 1, 's', ''),
               min(nth), arg_min(fault, nth)) AS message
 FROM judged
 WHERE fault IS NOT NULL
 GROUP BY item_id, annotation_id
 UNION ALL
-SELECT item_id, annotation_id, label, 0, 'the polygon has no rings' AS message
+SELECT item_id, annotation_id, annotator_id, label, 0, 'the polygon has no rings' AS message
 FROM annotation
 WHERE type = 'polygon' AND len(polygon) = 0

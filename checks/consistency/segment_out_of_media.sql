@@ -13,7 +13,7 @@
 -- [params]
 -- slack_s = { value = 0.1, help = "seconds a segment may reach outside: durations are often rounded to a tenth" }
 -- ///
-SELECT a.item_id, a.annotation_id, a.label, start_s, end_s, duration,
+SELECT a.item_id, a.annotation_id, a.annotator_id, a.label, start_s, end_s, duration,
        CASE WHEN start_s IS NULL OR end_s IS NULL THEN 'the segment lacks a time'
             WHEN NOT (isfinite(start_s) AND isfinite(end_s)) THEN 'a time of the segment is not a finite number'
             WHEN start_s < -$slack_s THEN format('the segment begins {:.2f} s before the recording', -start_s)

@@ -14,14 +14,14 @@
 -- slack_s = { value = 0.05, help = "seconds of overlap that count as a rounding of boundaries" }
 -- ///
 WITH segment AS (
-  SELECT item_id, annotation_id, label, start_s, end_s, hash(item_id, task, source, annotator_id, label, track_id) AS code
+  SELECT item_id, annotation_id, annotator_id, label, start_s, end_s, hash(item_id, task, source, annotator_id, label, track_id) AS code
   FROM annotation WHERE type = 'segment' AND label IS NOT NULL AND end_s > start_s AND isfinite(start_s) AND isfinite(end_s)
 ), follows AS (
   SELECT *, max(end_s) OVER before AS busy_until, arg_max(annotation_id, end_s) OVER before AS other_annotation
   FROM segment
   WINDOW before AS (PARTITION BY code ORDER BY start_s, end_s, annotation_id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
 )
-SELECT item_id, annotation_id, other_annotation, label, start_s, least(busy_until, end_s) - start_s AS overlap_s,
+SELECT item_id, annotation_id, annotator_id, other_annotation, label, start_s, least(busy_until, end_s) - start_s AS overlap_s,
        format('from {:.2f} s on it overlaps another segment of the same label for {:.2f} s', start_s, least(busy_until, end_s) - start_s) AS message
 FROM follows
 -- least() passes over NULL: the first segment of each has nothing before it

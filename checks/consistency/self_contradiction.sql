@@ -10,6 +10,8 @@
 -- key        = ["item_id", "task", "annotator_id"]
 -- source     = "labels that the ontology calls exclusive are asked in exclusive_conflict; intra-annotator agreement: Krippendorff, Content Analysis, 2018, chapter 12 (stability)"
 -- optional   = ["ontology"]
+-- looks_at   = "SELECT 1 FROM vote_task WHERE exclusive AND several <= $max_share * answered AND task NOT IN (SELECT task FROM ontology WHERE exclusive)"
+-- nothing    = "no task asks for one label, or exclusive_conflict judges it"
 -- [params]
 -- max_share = { value = 0.05, help = "share of answers with several labels above which the task counts as one that asks for several" }
 -- ///

@@ -17,7 +17,7 @@ WITH span AS (
   FROM annotation WHERE type = 'span' AND start_char IS NOT NULL AND end_char IS NOT NULL
 )
 SELECT item_id, min(annotation_id) AS annotation_id, task, source, annotator_id, label, start_char, end_char, count(*) AS copies,
-       format('one annotator marked {} to {} {:,} times with the same label', start_char, end_char, count(*)) AS message
+       format('one annotator marked characters {} to {} with the same label, {:,} times', start_char, end_char, count(*)) AS message
 FROM span SEMI JOIN (SELECT code FROM span GROUP BY code HAVING count(*) > 1) AS often USING (code)
 GROUP BY item_id, task, source, annotator_id, label, start_char, end_char
 HAVING count(*) > 1

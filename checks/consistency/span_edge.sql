@@ -12,7 +12,7 @@
 -- optional   = ["annotation.label"]
 -- ///
 WITH cut AS (
-  SELECT a.item_id, a.annotation_id, a.label, a.start_char, a.end_char,
+  SELECT a.item_id, a.annotation_id, a.annotator_id, a.label, a.start_char, a.end_char,
          substring(i.text, start_char + 1, 1) AS first, substring(i.text, end_char, 1) AS last,
          if(start_char > 0, substring(i.text, start_char, 1), '') AS before, substring(i.text, end_char + 1, 1) AS after
   FROM annotation AS a JOIN item AS i USING (item_id)
@@ -25,7 +25,7 @@ WITH cut AS (
          regexp_matches(last || after, '^[\p{Latin}\p{Greek}\p{Cyrillic}\p{Armenian}\p{Nd}]{2}$') AS cut_last
   FROM cut
 )
-SELECT item_id, annotation_id, label, start_char, end_char,
+SELECT item_id, annotation_id, annotator_id, label, start_char, end_char,
        format('the span from {} to {} {}', start_char, end_char, concat_ws(' and ',
          CASE WHEN blank_first THEN 'begins with a blank' WHEN mark_first THEN 'begins with a punctuation mark' WHEN cut_first THEN 'begins within a word' END,
          CASE WHEN blank_last THEN 'ends with a blank' WHEN mark_last THEN 'ends with a punctuation mark' WHEN cut_last THEN 'ends within a word' END)) AS message

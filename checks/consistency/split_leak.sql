@@ -9,6 +9,8 @@
 -- scope      = "dataset"
 -- key        = ["content"]
 -- source     = "Kapoor, Narayanan, Leakage and the reproducibility crisis, Patterns 4(9) 2023; Deepchecks Train Test Samples Mix"
+-- looks_at   = "SELECT 1 FROM item WHERE trim(split) <> '' HAVING min(split) <> max(split)"
+-- nothing    = "all items stand in one split"
 -- [params]
 -- min_characters = { value = 30, help = "characters that a text must have to be compared: short ones recur by chance" }
 -- ///

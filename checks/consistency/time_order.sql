@@ -17,7 +17,7 @@
 -- zone_slack_h = { value = 26.0, help = "hours by which a recording's clock may be off: the widest span of time zones" }
 -- ///
 WITH clocked AS (
-  SELECT item_id, annotation_id, created_at, reviewed_at, CAST(NULL AS TIMESTAMP) AS captured_at,
+  SELECT item_id, annotation_id, annotator_id, created_at, reviewed_at, CAST(NULL AS TIMESTAMP) AS captured_at,
     CASE WHEN created_at < CAST($earliest AS TIMESTAMP) OR created_at > CAST($latest AS TIMESTAMP)
            THEN format('made in the year {}: no plausible time', year(created_at))
          ELSE format('reviewed {:.0f} s before it was made', epoch(created_at) - epoch(reviewed_at)) END AS message
@@ -26,7 +26,7 @@ WITH clocked AS (
      OR epoch(created_at) - epoch(reviewed_at) > $slack_s
 ), early AS (
   -- apart, so that annotations are joined to items only where items say when they were recorded
-  SELECT item_id, annotation_id, created_at, reviewed_at, captured_at,
+  SELECT item_id, annotation_id, annotator_id, created_at, reviewed_at, captured_at,
     format('made {:.0f} h before its item was recorded', (epoch(captured_at) - epoch(created_at)) / 3600) AS message
   FROM annotation JOIN item USING (item_id)
   WHERE captured_at IS NOT NULL AND epoch(captured_at) - epoch(created_at) > 3600 * $zone_slack_h

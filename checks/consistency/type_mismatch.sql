@@ -10,7 +10,7 @@
 -- key        = ["annotation_id"]
 -- source     = "labellint, label and shape type mismatch"
 -- ///
-SELECT a.item_id, a.annotation_id, a.label, a.task, a.type AS given, o.type AS wanted,
+SELECT a.item_id, a.annotation_id, a.annotator_id, a.label, a.task, a.type AS given, o.type AS wanted,
        format('a {} where the ontology asks for a {}', a.type, o.type) AS message
 FROM annotation AS a JOIN ontology AS o USING (task, label)
 WHERE a.type <> o.type

@@ -9,7 +9,7 @@
 -- scope      = "item"
 -- key        = ["item_id"]
 -- source     = "datumaro validator, MissingAnnotation; Deepchecks under-annotated segments"
--- optional   = ["item.split"]
+-- optional   = ["item.split", "annotation"]
 -- [params]
 -- pool_share = { value = 0.5, help = "share of unlabelled items (0..1) above which they count as a pool and become one finding" }
 -- ///
@@ -20,13 +20,13 @@ WITH said AS (
 ), every AS (
   SELECT count(*) AS items FROM item
 )
-SELECT item_id, split, unlabelled, format('one of {:,} items of {:,} without an annotation by a person', unlabelled, items) AS message
+SELECT item_id, split, unlabelled, format('no annotation by a person, as with {:,} of {:,} items', unlabelled, items) AS message
 FROM bare, every
-WHERE unlabelled < items AND unlabelled <= $pool_share * items
+WHERE unlabelled <= $pool_share * items
 UNION ALL
 -- a large part is a pool still to be labelled: said once, not for each item
 SELECT NULL, NULL, any_value(unlabelled),
-       format('{:,} of {:,} items have no annotation by a person', any_value(unlabelled), any_value(items)) AS message
+       format('{:,} of {:,} item{} no annotation by a person', any_value(unlabelled), any_value(items), if(any_value(items) = 1, ' has', 's have')) AS message
 FROM bare, every
-WHERE unlabelled < items AND unlabelled > $pool_share * items
+WHERE unlabelled > $pool_share * items
 HAVING count(*) > 0

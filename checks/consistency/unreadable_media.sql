@@ -11,5 +11,5 @@
 -- source     = "CleanVision and datumaro: unreadable images"
 -- ///
 SELECT item_id, source_id, coalesce(detail, 'the file cannot be read') AS message
-FROM intake
-WHERE problem = 'unreadable_media'
+FROM intake JOIN item USING (item_id)
+WHERE problem = 'unreadable_media' AND located

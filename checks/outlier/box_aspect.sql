@@ -16,16 +16,17 @@
 -- floor = { value = 0.15, help = "least spread assumed (natural log units; 0.1 is about 10 %): classes of nearly equal boxes would find trifles" }
 -- ///
 WITH box AS (
-  SELECT a.item_id, a.annotation_id, a.task, a.source, a.label, a.w, a.h, ln(a.w) - ln(a.h) AS v
+  SELECT a.item_id, a.annotation_id, a.annotator_id, a.type, a.task, a.source, a.label, a.w, a.h, ln(a.w) - ln(a.h) AS v
   FROM annotation AS a
-  WHERE a.type = 'box' AND a.w > 0 AND a.h > 0 AND isfinite(a.w) AND isfinite(a.h)
+  WHERE a.w > 0 AND a.h > 0 AND isfinite(a.w) AND isfinite(a.h)
 ), class AS (
   SELECT task, source, label, count(*) AS n, median(v) AS middle, mad(v) AS spread FROM box GROUP BY task, source, label HAVING count(*) >= $min_boxes
 ), judged AS (
   SELECT box.*, n, exp(v - middle) AS times, (v - middle) / (1.4826 * greatest(spread, $floor)) AS z
   FROM box JOIN class ON box.task = class.task AND box.source = class.source AND box.label IS NOT DISTINCT FROM class.label
 )
-SELECT item_id, annotation_id, label, task, w, h, n, times, z, least(1.0, abs(z) / (4 * $z)) AS score,
-       format('it is {:.1f} px wide and {:.1f} px high: width over height is {:.4g} times the median of {:,} boxes of {}', w, h, times, n, coalesce(label, 'no label')) AS message
+SELECT item_id, annotation_id, annotator_id, label, type, task, w, h, n, times, z, least(1.0, abs(z) / (4 * $z)) AS score,
+       format('it is {:.1f} px wide and {:.1f} px high: width over height is {} the median of {:,} boxes of {}', w, h,
+              if(times >= 1, format('{:,.1f} times', times), format('1/{:,.1f} of', 1 / times)), n, coalesce(label, 'no label')) AS message
 FROM judged
 WHERE abs(z) > $z

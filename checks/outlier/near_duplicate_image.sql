@@ -9,6 +9,8 @@
 -- scope      = "dataset"
 -- key        = [["item_id", "other_item"]]
 -- source     = "Zauner 2010 (perceptual hash); CleanVision near duplicates; pixels confirm"
+-- looks_at   = "SELECT 1 FROM image WHERE phash IS NOT NULL"
+-- nothing    = "no file is a readable image of 32 pixels or more"
 -- [params]
 -- max_hamming = { value = 5, help = "bits in which the perceptual hashes may differ (0..5)" }
 -- min_correlation = { value = 0.9, help = "correlation of brightness at 64 x 64 (-1..1) that two copies reach" }

@@ -20,10 +20,10 @@ WITH told AS (
 ), judged AS (
   SELECT *, CASE
     WHEN coalesce(n, 0) = 0 THEN 'there are no numbers'
-    WHEN n <> classes THEN format('there are {} numbers for {} classes', n, classes)
+    WHEN n <> classes THEN format('there {} for {} classes', if(n = 1, 'is 1 number', format('are {} numbers', n)), classes)
     WHEN given < n OR NOT isfinite(total) THEN 'a number is missing, not a number, or infinite'
     WHEN low < 0 OR high > 1 + $slack THEN format('the numbers reach from {:.3g} to {:.3g}', low, high)
-    WHEN abs(total - 1) > $slack THEN format('the {} numbers sum to {:.3f}', n, total)
+    WHEN abs(total - 1) > $slack THEN format('the {} number{} to {:.3f}', n, if(n = 1, ' comes', 's sum'), total)
   END AS message
   FROM told
 )

@@ -9,6 +9,7 @@
 -- scope      = "dataset"
 -- key        = ["task", "annotator_id"]
 -- source     = "probability of a run: (n - run + 1) * share ^ run, with the label's share among the other people's votes"
+-- optional   = ["annotator_summary.run_agreement", "annotator_summary.peer_agreement"]
 -- [params]
 -- min_run = { value = 10, help = "length of the run" }
 -- max_chance = { value = 1e-06, help = "largest probability of such a run" }
@@ -16,6 +17,6 @@
 -- ///
 SELECT task, annotator_id, run_label AS label, longest_run, run_chance, run_compared AS n, run_agreement, peer_agreement, 1 - run_chance AS score,
        format('gave {} {:,} times in a row, in {:,} answers; one who labels like the others would do so with probability {:.1g} at most',
-              run_label, longest_run, items, run_chance) AS message
+              run_label, longest_run, items, greatest(run_chance, 1e-300)) AS message
 FROM annotator_summary
 WHERE longest_run >= $min_run AND run_chance <= $max_chance AND coalesce(run_agreement <= peer_agreement - $min_gap, true)

@@ -13,7 +13,7 @@
 -- max_confidence = { value = 0.5, help = "largest probability of the given label" }
 -- min_gap = { value = 0.2, help = "smallest lead of the suggested class over the given label, in probability" }
 -- ///
-SELECT item_id, annotation_id, model, task, label, confident AS suggested, self_confidence, predicted_confidence, margin, "rank", 1 - self_confidence AS score,
+SELECT item_id, annotation_id, annotator_id, model, task, label, confident AS suggested, self_confidence, predicted_confidence, margin, "rank", 1 - self_confidence AS score,
        format('labelled {}, which {} gives a probability of {:.2f}; it suggests {} with {:.2f}', label, model, self_confidence, confident, predicted_confidence) AS message
 FROM label_quality
 WHERE suspicious AND confident = predicted AND self_confidence <= $max_confidence AND predicted_confidence - self_confidence >= $min_gap

@@ -16,7 +16,7 @@
 -- floor = { value = 0.15, help = "least spread assumed (natural log units; 0.15 is about 15 %)" }
 -- ///
 WITH said AS (
-  SELECT a.item_id, a.annotation_id, a.task, a.source, length(trim(a.text)) AS characters,
+  SELECT a.item_id, a.annotation_id, a.annotator_id, a.task, a.source, length(trim(a.text)) AS characters,
          nullif(coalesce(a.end_s - a.start_s, i.duration), 0) AS seconds, hash(a.item_id, a.task, a.start_s) AS code
   FROM annotation AS a LEFT JOIN item AS i USING (item_id)
   WHERE a.type = 'text' AND trim(a.text) <> ''
@@ -34,7 +34,8 @@ WITH said AS (
 ), judged AS (
   SELECT *, exp(v - middle) AS times, (v - middle) / (1.4826 * greatest(spread, $floor)) AS z FROM compared JOIN scale USING (task, source, basis)
 )
-SELECT item_id, annotation_id, task, characters, basis, times, z, least(1.0, abs(z) / (4 * $z)) AS score,
-       format('{:,} characters, about {:.2f} times {}', characters, times, basis) AS message
+SELECT item_id, annotation_id, annotator_id, task, characters, basis, times, z, least(1.0, abs(z) / (4 * $z)) AS score,
+       format('{:,} character{}, about {} {}', characters, if(characters = 1, '', 's'),
+              if(times >= 1, format('{:,.1f} times', times), format('1/{:,.1f} of', 1 / times)), basis) AS message
 FROM judged
 WHERE abs(z) > $z

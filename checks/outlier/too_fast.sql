@@ -15,6 +15,7 @@
 -- max_z = { value = -3.0, help = "largest robust z of the log of the median time" }
 -- ///
 SELECT task, annotator_id, timed AS n, median_seconds, peer_seconds, seconds_z, agreement, least(1.0, 1 - median_seconds / peer_seconds) AS score,
-       format('half of {:,} answers took less than {:.1f} s, the median person takes {:.1f} s (robust z {:.1f})', timed, median_seconds, peer_seconds, seconds_z) AS message
+       format('half of {:,} answers took less than {} s, the median person takes {:,.1f} s (robust z {:.1f})', timed,
+              if(median_seconds < 1, format('{:.2g}', median_seconds), format('{:,.1f}', median_seconds)), peer_seconds, seconds_z) AS message
 FROM annotator_summary
 WHERE timed >= $min_annotations AND median_seconds <= $max_share * peer_seconds AND seconds_z <= $max_z

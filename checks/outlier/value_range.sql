@@ -14,7 +14,7 @@
 -- min_values = { value = 30, help = "values that a task must have to be judged" }
 -- ///
 WITH given AS (
-  SELECT item_id, annotation_id, task, value FROM annotation WHERE value IS NOT NULL
+  SELECT item_id, annotation_id, annotator_id, task, value FROM annotation WHERE value IS NOT NULL
 ), task AS (
   -- ratings have few values and often a MAD of 0: the width of the middle 98 % then tells the scale (4.652 deviations on normal data)
   SELECT task, count(*) AS n, median(value) AS middle,
@@ -23,8 +23,8 @@ WITH given AS (
 ), judged AS (
   SELECT given.*, n, middle, if(isfinite(value), (value - middle) / nullif(spread, 0), NULL) AS z FROM given LEFT JOIN task USING (task)
 )
-SELECT item_id, annotation_id, task, value, n, z, least(1.0, coalesce(abs(z) / (4 * $z), 1.0)) AS score,
-       if(isfinite(value), format('{:.6g} is {:.1f} robust deviations from the median {:.6g} of {:,} values', value, z, middle, n),
+SELECT item_id, annotation_id, annotator_id, task, value, n, z, least(1.0, coalesce(abs(z) / (4 * $z), 1.0)) AS score,
+       if(isfinite(value), format('{:.6g} is {:.1f} robust deviations {} the median {:.6g} of {:,} values', value, abs(z), if(z > 0, 'above', 'below'), middle, n),
           'the value is not a finite number') AS message
 FROM judged
 WHERE abs(z) > $z OR NOT isfinite(value)

@@ -89,7 +89,14 @@ def _planted(world: World) -> str:
         {"what": fault.what, "check": fault.check, "instances": [sorted(instance) for instance in fault.instances]}
         for fault in world.faults
     ]
-    return json.dumps({"faults": faults, "touched": sorted(world.touched)}, indent=1, ensure_ascii=False) + "\n"
+    # Answers that are not what the image shows: they tell a finding about a planted person's mistake from a false alarm.
+    wrong = sorted(
+        [vote.annotation_id, vote.item_id, vote.annotator_id]
+        for vote in world.votes
+        if vote.item_id in world.items and vote.label != world.items[vote.item_id].truth
+    )
+    known = {"faults": faults, "touched": sorted(world.touched), "wrong": wrong}
+    return json.dumps(known, indent=1, ensure_ascii=False) + "\n"
 
 
 def _table(path: Path, head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

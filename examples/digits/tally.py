@@ -47,12 +47,15 @@ class Further:
     Attributes:
         check: its id.
         severity: error, warning or info.
-        touched: findings about items or annotators that some fault has changed, such as a vote that a copied mistake outvoted.
+        mistakes: findings about a wrong answer of one of the planted people (fast, biased, copied, copying, tired): what the check
+            is for, though the mistake was planted for another one.
+        touched: other findings about items or annotators that some fault has changed.
         sound: findings about data that nothing was done to: false alarms, or faults of the original images.
     """
 
     check: str
     severity: str
+    mistakes: int
     touched: int
     sound: int
 
@@ -70,11 +73,16 @@ def tally(planted: Path, audit: Path) -> tuple[list[Row], list[Further]]:
     verdict = json.loads((audit / "verdict.json").read_text(encoding="utf-8"))
     outcomes = {one["check_id"]: one["outcome"] for one in verdict["checks"]}
     named: dict[str, list[frozenset[str]]] = defaultdict(list)
+    people = set(known["touched"]) & set(ANNOTATORS)
+    slips = {one for answer in known["wrong"] if answer[2] in people for one in answer[:2]}
+    mistaken: dict[str, list[bool]] = defaultdict(list)
     severity = {}
     for finding in pq.read_table(audit / "findings.parquet").to_pylist():
         ids = frozenset(_ids(finding))
         # Nearly every item was seen by an annotator with a fault: that alone makes a finding about the item no better.
         named[finding["check_id"]].append(ids - set(ANNOTATORS) if finding["item_id"] else ids)
+        # Of an answer, whether it is wrong itself; of an item, whether one of its answers is.
+        mistaken[finding["check_id"]].append((finding["annotation_id"] or finding["item_id"]) in slips)
         severity[finding["check_id"]] = finding["severity"]
     rows = []
     expected: dict[str, set[str]] = defaultdict(set)
@@ -87,10 +95,11 @@ def tally(planted: Path, audit: Path) -> tuple[list[Row], list[Further]]:
     touched = {*known["touched"], *(one for ids in expected.values() for one in ids)}
     further = []
     for check in sorted(named):
-        rest = [ids for ids in named[check] if ids.isdisjoint(expected[check])]
-        sound = sum(ids.isdisjoint(touched) for ids in rest)
+        rest = [(ids, slip) for ids, slip in zip(named[check], mistaken[check], strict=True) if ids.isdisjoint(expected[check])]
+        sound = sum(ids.isdisjoint(touched) for ids, _ in rest)
+        mistakes = sum(slip and not ids.isdisjoint(touched) for ids, slip in rest)
         if rest:
-            further.append(Further(check, severity[check], len(rest) - sound, sound))
+            further.append(Further(check, severity[check], mistakes, len(rest) - mistakes - sound, sound))
     return rows, further
 
 
@@ -121,7 +130,17 @@ def table(rows: list[Row], further: list[Further]) -> str:
     if rows:
         lines += ["-" * 106, f"{f'{classes} of {len(rows)} kinds of fault':<83} {planted:>7} {found:>6} {found / planted:>7.0%}"]
     if further:
-        lines += ["", f"{'also flagged':<46} {'severity':<36} {'on data that':>14} {'on sound':>8}"]
-        lines += [f"{'':<46} {'':<36} {'faults touched':>14} {'data':>8}", "-" * 106]
-        lines += [f"{one.check:<46} {one.severity:<36} {one.touched:>14} {one.sound:>8}" for one in further]
+        sound = sum(one.sound for one in further)
+        mistakes, other = sum(one.mistakes for one in further), sum(one.touched for one in further)
+        lines += [
+            "",
+            f"Besides, {mistakes + other + sound:,} findings that were not planted for the check that made them:",
+            f"{mistakes:,} are about wrong answers of the planted people, {other:,} about other data that faults changed,",
+            f"{sound:,} about sound data (only these are false alarms).",
+            "",
+            f"{'also found':<46} {'severity':<12} {'wrong answers of':>18} {'other changed':>14} {'sound':>12}",
+            f"{'':<46} {'':<12} {'planted people':>18} {'data':>14} {'data':>12}",
+            "-" * 106,
+        ]
+        lines += [f"{one.check:<46} {one.severity:<12} {one.mistakes:>18,} {one.touched:>14,} {one.sound:>12,}" for one in further]
     return "\n".join(lines)

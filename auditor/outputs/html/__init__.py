@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from auditor.run import Session
     from auditor.summary import Summary
 
-# The page stays under 2 MB; lists of findings may take this much of it.
-MAX_BYTES, MAX_LIST_BYTES = 1_950_000, 1_250_000
+# The page stays under 2 MB; lists of findings may take this much of it, where the shapes over its pictures take no more than that.
+MAX_BYTES, MAX_LIST_BYTES, DRAWN_BYTES = 1_950_000, 1_250_000, 150_000
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Page:
 
     Attributes:
         verdict: the gate's answer, with a decision for each check.
-        summary: headline figures.
+        summary: headline figures, redacted for the audience.
         checks: id -> check.
         notes: sentences about the import and the policy.
         session: opened tables and measures (`session.files`), located media (`session.tables.media`).
@@ -42,6 +42,8 @@ class Page:
         as_of: the date of the verdict.
         settings: what the workspace changed about checks.
         inputs: names of the sources' files or folders.
+        stable: findings have the same ids in the next run.
+        naming: attribute -> the policy's line that shows its values, where a finding shows a pseudonym of one.
     """
 
     verdict: Verdict
@@ -54,6 +56,8 @@ class Page:
     as_of: dt.date
     settings: Settings = field(default_factory=Settings)
     inputs: tuple[str, ...] = ()
+    stable: bool = True
+    naming: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -85,14 +89,16 @@ class Part:
 
 def render(page: Page) -> str:
     """The whole page as HTML text; the same input gives the same text."""
+    from auditor.outputs import order
     from auditor.outputs.html import cards, figures, findings, overview, template, thumbnails
 
-    decisions = overview.ordered(page.verdict.decisions)
+    decisions = order.ordered(page.verdict.decisions)
     blocking = frozenset(one.check_id for one in decisions if one.status in {"failed", "incomplete"})
     found = findings.cards(page.con)
     first = findings.worst(found, [one.check_id for one in decisions], blocking)
     material = cards.gather(page, found, first)
-    rows, linked = _fitting(page)
+    # Outlines of many shapes take room from the lists, so that the page keeps its size.
+    rows, linked = _fitting(page, max(MAX_LIST_BYTES - max(material.drawn - DRAWN_BYTES, 0), MAX_LIST_BYTES // 4))
     parts = [_part(page, one, material.cards, rows.get(one.check_id, [])) for one in decisions]
     supplied, other = overview.gaps(decisions)
     total = sum(page.summary.findings.values())
@@ -122,6 +128,9 @@ def render(page: Page) -> str:
         max_pictures=thumbnails.MAX_ITEMS,
         pictures=len(material.pictures),
         top=_top(page),
+        slip=_slip(page),
+        warned=len(order.warned(page.verdict.decisions)),
+        would_block=order.would_block(page.verdict.decisions),
         why_not={name: figures.why_not(page, name) for name in ("class_balance", "agreement", "confusion", "annotator_summary")},
         reasons={part.check.id: part.reason for part in parts},
         names="" if page.audience.name == "public" else findings.seen(", ".join(page.inputs[:3]), 90),
@@ -140,7 +149,7 @@ def render(page: Page) -> str:
     )
 
 
-def _fitting(page: Page) -> tuple[dict[str, list[Any]], bool]:
+def _fitting(page: Page, most: int) -> tuple[dict[str, list[Any]], bool]:
     """Findings for the lists, and whether their links fit too."""
     import dataclasses
 
@@ -149,10 +158,10 @@ def _fitting(page: Page) -> tuple[dict[str, list[Any]], bool]:
     rows = findings.rows(page.con)
     plain = sum(_size(row) for listed in rows.values() for row in listed)
     links = sum(len(row.link) + 32 for listed in rows.values() for row in listed)
-    linked = plain + links <= MAX_LIST_BYTES
+    linked = plain + links <= most
     if not linked:
         rows = {name: [dataclasses.replace(row, link="") for row in listed] for name, listed in rows.items()}
-    while plain > MAX_LIST_BYTES:
+    while plain > most:
         # Long or many-byte texts: fewer findings rather than a page that is too large.
         rows = findings.rows(page.con, sum(map(len, rows.values())) * 4 // 5)
         rows = {name: [dataclasses.replace(row, link="") for row in listed] for name, listed in rows.items()}
@@ -202,8 +211,24 @@ def _top(page: Page) -> dict[str, Any] | None:
     if not page.summary.confusion:
         return None
     top = page.summary.confusion[0]
-    a, b = (seen(page.audience.text("annotation.label", label), 40) for label in (top.label_a, top.label_b))
-    return {"a": a, "b": b, "pairs": top.pairs, "share": top.share, "task": seen(top.task, 60)}
+    a, b = (seen(label, 40) for label in (top.label_a, top.label_b))
+    return {"a": a, "b": b, "pairs": top.pairs, "share": top.share, "ways": top.ways, "task": seen(top.task, 60)}
+
+
+def _slip(page: Page) -> dict[str, Any] | None:
+    """The label that people give most often where gold has another, or None."""
+    from auditor.outputs.html.findings import seen
+
+    if not page.summary.slips:
+        return None
+    top = page.summary.slips[0]
+    return {
+        "given": seen(top.given, 40),
+        "gold": seen(top.gold, 40),
+        "votes": top.votes,
+        "share": top.share,
+        "task": seen(top.task, 60),
+    }
 
 
 def _version() -> str:

@@ -47,6 +47,11 @@ class Material:
     cards: dict[str, Shown]
     pictures: tuple[Picture, ...]
 
+    @property
+    def drawn(self) -> int:
+        """Characters that the shapes over the pictures take on the page."""
+        return sum(one.view.size for card in self.cards.values() for one in card.pictures)
+
 
 def gather(page: Page, found: Sequence[Card], first: Sequence[Card]) -> Material:
     """Look up pictures, shapes, texts and votes for all cards together; for readers who may not see them, nothing.
@@ -70,9 +75,9 @@ def gather(page: Page, found: Sequence[Card], first: Sequence[Card]) -> Material
     media = None if "item.uri" in page.session.hidden else page.session.tables.media
     pictures = thumbnails.load(page.con, media, wanted)
     located = _located(page, wanted) if media else frozenset[str]()
-    shapes = overlay.shapes(page.con, files["annotation"], list(pictures))
-    texts = _excerpts(page, found, items)
     own = {name for card in found for name in _own(card)}
+    shapes = overlay.shapes(page.con, files["annotation"], list(pictures), own)
+    texts = _excerpts(page, found, items)
     votes = words.votes(page.con, files["annotation"], list(dict.fromkeys(wanted)), own)
     shown = {}
     for card in found:
@@ -81,7 +86,7 @@ def gather(page: Page, found: Sequence[Card], first: Sequence[Card]) -> Material
             Seen(
                 seen(item, 60),
                 pictures[item],
-                overlay.view(pictures[item].width, pictures[item].height, shapes.get(item, ()), _own(card)),
+                overlay.view(pictures[item].width, pictures[item].height, shapes.get(item, ()), _own(card), card.annotation_id),
             )
             for item in items[identity][:MAX_PICTURES]
             if item in pictures

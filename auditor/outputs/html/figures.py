@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from auditor import formats
 from auditor.outputs.html.findings import seen
 
 if TYPE_CHECKING:
@@ -63,12 +64,13 @@ class Heat:
 
 @dataclass(frozen=True)
 class People:
-    """The annotator table: which optional columns are there, its rows, and how many annotators are not in it."""
+    """The annotator table: which optional columns are there, its rows, how many annotators are not in it, decimals of seconds."""
 
     task: str
     has: frozenset[str]
     rows: tuple[dict[str, Any], ...]
     more: int
+    digits: int
 
 
 def balance(page: Page) -> list[Balance]:
@@ -165,7 +167,10 @@ def people(page: Page) -> list[People]:
     tables = []
     for task, rows in list(by_task.items())[:MAX_PANELS]:
         has = frozenset(name for name in _PEOPLE if any(row[name] not in {None, ""} for row in rows))
-        tables.append(People(seen(task, 60), has, tuple(rows), among[task] - len(rows)))
+        quickest = min((row["median_seconds"] for row in rows if row["median_seconds"]), default=0.0)
+        # One precision for all, which tells the quickest from nothing.
+        digits = 2 if quickest < 1 else 1 if quickest < 100 else 0
+        tables.append(People(seen(task, 60), has, tuple(rows), among[task] - len(rows), digits))
     return tables
 
 
@@ -190,7 +195,8 @@ def why_not(page: Page, name: str) -> str:
     lack = page.session.try_measure(name)
     if lack is None:
         return ""
-    return f"{lack.reason} ({lack.supply})" if lack.supply else lack.reason
+    supply = formats.supply(lack.supply, page.session.tables.formats)
+    return f"{lack.reason} ({supply})" if supply else lack.reason
 
 
 def finite(value: float | None) -> float | None:

@@ -51,6 +51,7 @@ class Card:
         row: what is shown.
         evidence: name -> value, as shown.
         named: every text in the evidence, whole: other items and annotations that the finding names.
+        group: the attribute whose value the finding names by a pseudonym, or "".
     """
 
     check_id: str
@@ -60,6 +61,7 @@ class Card:
     row: Row
     evidence: tuple[tuple[str, str], ...]
     named: tuple[str, ...]
+    group: str = ""
 
 
 def rows(con: Connection, limit: int = MAX_FINDINGS) -> dict[str, list[Row]]:
@@ -207,7 +209,15 @@ def _card(
         values = {}
     pairs = values.items() if isinstance(values, dict) else ()
     shown = tuple((seen(str(name), _CELL), _evidence(value)) for name, value in pairs if value not in (None, "", [], {}))
-    return Card(check_id, severity, _whole(item_id), _whole(annotation_id), row, shown, tuple(_texts(values))[:20])
+    named = tuple(_texts(values))[:20]
+    return Card(check_id, severity, _whole(item_id), _whole(annotation_id), row, shown, named, _group(values))
+
+
+def _group(evidence: Any) -> str:
+    """The `key` of evidence whose `value` is a pseudonym, as `finding.hidden_groups` finds them."""
+    if not isinstance(evidence, dict) or not str(evidence.get("value", "")).startswith("~"):
+        return ""
+    return str(evidence.get("key") or "")
 
 
 def _whole(identity: str | None) -> str | None:

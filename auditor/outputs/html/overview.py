@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from auditor.check import SEVERITIES
-
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from auditor.gate import Decision
     from auditor.outputs.html import Page
@@ -32,14 +30,6 @@ class Step:
     command: str = ""
 
 
-def ordered(decisions: Iterable[Decision]) -> list[Decision]:
-    """Decisions as people want them: blocking first, then by severity and number of findings."""
-    rank = {"incomplete": 0, "failed": 1, "passed": 2, "skipped": 3}
-    return sorted(
-        decisions, key=lambda one: (rank[one.status], not one.findings, SEVERITIES.index(one.severity), -one.findings, one.check_id)
-    )
-
-
 def gaps(decisions: Sequence[Decision]) -> tuple[list[Gap], list[Gap]]:
     """What was not checked: (by what would supply it, most checks first; by why the others do not apply)."""
     supplied: dict[str, list[Decision]] = {}
@@ -56,7 +46,7 @@ def _gaps(groups: dict[str, list[Decision]]) -> list[Gap]:
 
 
 def steps(page: Page, decisions: Sequence[Decision], supplied: Sequence[Gap]) -> list[Step]:
-    """At most six things to do, the most urgent first."""
+    """At most five things to do, the most urgent first."""
     found: list[Step] = []
     for one in [one for one in decisions if one.status == "incomplete"][:2]:
         text = (
@@ -66,14 +56,14 @@ def steps(page: Page, decisions: Sequence[Decision], supplied: Sequence[Gap]) ->
         )
         found.append(Step(text, one.check_id, f"auditor explain {one.check_id}"))
     urgent = [one for one in decisions if one.status == "failed"] or [one for one in decisions if one.findings]
-    found += [Step(page.checks[one.check_id].header.fix, one.check_id, f"auditor explain {one.check_id}") for one in urgent[:3]]
+    found += [Step(page.checks[one.check_id].header.fix, one.check_id) for one in urgent[:3]]
     found += [
         Step(f"{_sentence(gap.supply)}: {len(gap.checks)} more {'check' if len(gap.checks) == 1 else 'checks'} can run.")
-        for gap in supplied[:2]
+        for gap in supplied[: 1 if urgent else 2]
     ]
     if not urgent and page.verdict.result == "passed":
         found.append(Step("Keep findings.parquet as the baseline of the next release: only new findings will count."))
-    return found[:6]
+    return found[:5]
 
 
 def _sentence(text: str) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from auditor import content
 from auditor.outputs.escape import visible
 from auditor.outputs.html.findings import number
+from auditor.outputs.number import percent, plural, severities
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -28,7 +29,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=False,
     )
-    made.filters |= {"number": number, "visible": visible, "percent": percent, "plural": plural, "px": px}
+    made.filters |= {"number": number, "visible": visible, "percent": percent, "plural": plural, "px": px, "severities": severities}
     return made
 
 
@@ -56,31 +57,6 @@ def digest(text: str) -> str:
     "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='"
     """
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode('ascii')}'"
-
-
-def percent(share: float | None, digits: int = 0) -> str:
-    """A share (0..1) as people read it.
-
-    >>> percent(0.5), percent(0.004), percent(0), percent(0.999)
-    ('50 %', '< 1 %', '0 %', '> 99 %')
-    """
-    if share is None:
-        return "\N{EN DASH}"
-    text = f"{share * 100:.{digits}f}"
-    if digits == 0 and text == "0" and share > 0:
-        return "< 1 %"
-    if digits == 0 and text == "100" and share < 1:
-        return "> 99 %"
-    return f"{text} %"
-
-
-def plural(count: int, noun: str) -> str:
-    """A count with its noun.
-
-    >>> plural(1, "item"), plural(1200, "item")
-    ('1 item', '1,200 items')
-    """
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def px(value: float) -> str:
