@@ -73,13 +73,16 @@ def run_case(check: Check, case: dict[str, Any], work: Path, binder: Binder) -> 
 def _arrow(con: duckdb.DuckDBPyConnection, name: str, columns: Any, rows: list[dict[str, Any]], where: str) -> pa.Table:
     import pyarrow as pa
 
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise CheckFileError(f"{where}: {name} is not a list of rows", f'write {name} = [{{ item_id = "a" }}]')
     for row in rows:
         if strange := set(row) - set(columns):
             raise CheckFileError(f"{where}: {name} has no column {min(strange)!r}", f"it has {', '.join(columns)}")
     con.execute(ddl(f"shape_{name}", columns))
     schema = con.sql(f'FROM "shape_{name}"').to_arrow_table().schema
     con.execute(f'DROP TABLE "shape_{name}"')
-    used = [field for field in schema if any(field.name in row for row in rows)]
+    # An empty table has all its columns, and no row.
+    used = [field for field in schema if not rows or any(field.name in row for row in rows)]
     arrays = []
     for shape in used:
         values = [row.get(shape.name) for row in rows]

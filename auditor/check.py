@@ -61,7 +61,7 @@ class Header(BaseModel):
     nothing: str = Field(default="", description="what is missing then")
     params: dict[str, Param] = {}
 
-    @field_validator("tolerance")
+    @field_validator("tolerance", mode="before")
     @classmethod
     def _tolerance(cls, value: int | str) -> int | str:
         parse_tolerance(value)

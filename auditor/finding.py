@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from auditor.check import FINDING_COLUMNS
+from auditor.errors import CheckFileError
 from auditor.tables import Column, ddl
 
 if TYPE_CHECKING:
@@ -97,6 +98,10 @@ def add(
             """,
             {"severity": severity, "check_id": check.id, **({"link": link} if link else {}), **values},
         )
+        outside = "score IS NOT NULL AND NOT (score >= 0 AND score <= 1)"
+        wrong = con.execute(f"SELECT score FROM finding WHERE check_id = ? AND {outside} LIMIT 1", [check.id]).fetchall()
+        if wrong:
+            raise CheckFileError(f"its score is {wrong[0][0]:g}, which is not between 0 and 1", "divide it by its largest value")
         return _count(con) - before
     finally:
         con.unregister("check_rows")

@@ -295,8 +295,7 @@ def read_old(space: Workspace, revision: str) -> Old:
         raise UsageError(f"{revision} holds no imported tables", "choose a later revision")
     folder = f"tables/{next(iter(notes)) if len(notes) == 1 else MERGED}"
     with _repo(root) as repo:
-        # DVC's paths count from its own root, which need not be git's.
-        parts = {part: os.path.relpath(root / part, repo.root_dir) for part in (folder, "measures", "findings")}
+        parts = {part: f"{prefix}{part}" for part in (folder, "measures", "findings")}
         found = {part: _in_cache(repo, commit, where) for part, where in parts.items()}
         if not found[folder] or not all(path.is_file() for files in found.values() for path in files.values()):
             _fetch(repo, commit, revision)
@@ -315,7 +314,8 @@ def _in_cache(repo: Any, commit: str, folder: str) -> dict[str, Path]:
     from dvc.api import DVCFileSystem
     from dvc_data.index import DataIndexDirError
 
-    system = DVCFileSystem(repo.root_dir, rev=commit)
+    # At a revision paths count from git's root, also where DVC's lies below it.
+    system = DVCFileSystem(repo.root_dir, rev=commit, subrepos=True)
     try:
         names = system.find(folder)
         return {name.rsplit("/", 1)[-1]: Path(repo.cache.local.oid_to_path(system.info(name)["dvc_info"]["md5"])) for name in names}

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from auditor.check import Check
 
+# With less DuckDB cannot hold the blocks of one query, whatever it spills.
+MIN_MEMORY = 64_000_000  # bytes
 _FIELDS = ", ".join(f"{{{name}}}" for name in LINK_FIELDS)
 Operator = Literal["=", "!=", "<", "<=", ">", ">=", "in", "not in", "like"]
 
@@ -45,9 +47,10 @@ class Override(_Strict):
     params: dict[str, bool | int | float | str | list[str]] = {}
     where: Where | None = None
 
-    @field_validator("tolerance")
+    @field_validator("tolerance", mode="before")
     @classmethod
     def _tolerance(cls, value: int | str | None) -> int | str | None:
+        # Before pydantic turns true into 1.
         if value is not None:
             parse_tolerance(value)
         return value
@@ -93,6 +96,13 @@ class Settings(_Strict):
     checks: dict[str, Override] = {}
     waiver: tuple[Waiver, ...] = ()
 
+    @field_validator("memory")
+    @classmethod
+    def _enough(cls, value: str) -> str:
+        if _bytes(value) < MIN_MEMORY:
+            raise ValueError(f"{value} is less than the {MIN_MEMORY // 10**6}MB that the engine needs")
+        return value
+
     @field_validator("link")
     @classmethod
     def _safe_link(cls, value: str) -> str:
@@ -105,6 +115,18 @@ class Settings(_Strict):
     def override(self, check_id: str) -> Override:
         """What is changed about a check; nothing where it is not named."""
         return self.checks.get(check_id, Override())
+
+
+def _bytes(memory: str) -> float:
+    """The bytes of a memory limit.
+
+    >>> _bytes("1.5 GB"), _bytes("64MiB")
+    (1500000000.0, 67108864.0)
+    """
+    binary = memory.endswith("iB")
+    number, unit = float(memory[: -3 if binary else -2]), memory[-3 if binary else -2]
+    base = 1024.0 if binary else 1000.0
+    return number * base * base * (base if unit == "G" else 1.0)
 
 
 def load(path: Path) -> Settings:
@@ -123,8 +145,14 @@ def load(path: Path) -> Settings:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         hint = _suggest(first["loc"]) if first["type"] == "extra_forbidden" else "see docs/settings.md"
-        what = "unknown key" if first["type"] == "extra_forbidden" else first["msg"].lower().removeprefix("value error, ")
+        what = "unknown key" if first["type"] == "extra_forbidden" else _plain(first["msg"])
         raise UsageError(f"{path}: {place}: {what}", hint) from error
+
+
+def _plain(message: str) -> str:
+    """What pydantic says, lower case at its start; units and names keep theirs."""
+    said = message.removeprefix("Value error, ")
+    return said[:1].lower() + said[1:]
 
 
 def _suggest(place: tuple[Any, ...]) -> str:

@@ -101,6 +101,16 @@ def test_a_crowd_of_real_size_equals_brute_force():
     assert {(row["annotation_a"], row["annotation_b"]) for row in measured(rows)} == set(expected)
 
 
+def test_a_heap_shows_without_all_its_pairs():
+    """Of 3,000 boxes that cover each other there are millions of pairs: each box keeps a few."""
+    shape = {"item_id": "a", "task": "t", "source": "human", "type": "box", "y": 2.0, "w": 300.0, "h": 400.0}
+    rows = [{**shape, "x": n / 3000, "annotation_id": str(n)} for n in range(3000)]
+    found = measured(rows)
+    assert len(found) <= box_pair.MOST * len(rows)
+    told = {row[side] for row in found for side in ("annotation_a", "annotation_b")}
+    assert told == {row["annotation_id"] for row in rows}
+
+
 def test_boxes_without_a_meaning_are_left_out():
     shape = {"item_id": "a", "task": "t", "source": "human", "type": "box", "x": 1.0, "y": 1.0, "w": 2.0, "h": 2.0}
     odd = [

@@ -26,7 +26,11 @@ def _mapping(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ..
     for pair in pairs:
         if "=" not in pair:
             raise click.BadParameter(f"{pair!r} is not column=source_column")
-    return {left.strip(): right.strip() for left, _, right in (pair.partition("=") for pair in pairs)}
+    found: dict[str, str] = {}
+    for left, _, right in (pair.partition("=") for pair in pairs):
+        if found.setdefault(left.strip(), right.strip()) != right.strip():
+            raise click.BadParameter(f"{left.strip()} is given twice: {found[left.strip()]} and {right.strip()}")
+    return found
 
 
 def reading(command: _Command) -> _Command:

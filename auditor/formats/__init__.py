@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 NAMES = ("long", "arrays", "coco", "voc", "label_studio")
 HEAD_BYTES = 65_536
+_MAX_EXPLAINED = 64 << 20  # bytes of JSON that are read whole only to say what is wrong with them
 _OPTIONS = ("mapping", "gold", "predictions", "classes")
 _COLUMN = re.compile(r"map (?:a column|columns) to ([\w.]+)")
 _WHO_AND_WHEN = frozenset({"annotator_id", "reviewer_id", "created_at", "seconds", "annotator.NAME"})
@@ -59,6 +60,8 @@ def detect(path: Path) -> str:
         raise InputError(path, "", f"cannot be opened: {error.strerror or error}", "check the path and its permissions") from error
     scores = {name: load(name).detect(path, head) for name in NAMES}
     best = max(scores, key=lambda name: scores[name])
+    if scores[best] <= 0 and not path.is_dir():
+        _explain(path, head)
     if scores[best] <= 0:
         if array := _array_in(path):
             hint = f"name one labels file and the probabilities: auditor audit {array} --predictions PROBS.npy"
@@ -104,6 +107,23 @@ def read(source: Source, stage: Stage) -> str:
     stage.formats.append(name)
     module.read(source, stage)
     return name
+
+
+def _explain(path: Path, head: bytes) -> None:
+    """Say why no format claims a file, where that can be told: it is empty, packed, in another encoding, or broken JSON."""
+    from auditor.formats import scan, strictjson
+
+    scan.opened(path)
+    scan.refuse_other(path, head)
+    start = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
+    if not start:
+        raise InputError(path, "", "holds only blanks", "export it again")
+    if start in b"[{":
+        if path.stat().st_size <= _MAX_EXPLAINED:
+            strictjson.load(path, _MAX_EXPLAINED)
+        raise InputError(path, "", "JSON, but neither COCO nor a Label Studio export", "give the file as its tool exported it")
+    if start == b"<":
+        raise InputError(path, "", "markup, but not Pascal VOC", "give the file as its tool exported it")
 
 
 def _refuse(source: Source, option: str) -> None:

@@ -79,6 +79,9 @@ def _check(path: Path, labels: np.ndarray[Any, Any]) -> None:
         labels.dtype.kind not in "biu" or any(((block != 0) & (block != 1)).any() for block in _blocks(labels))
     ):
         raise InputError(path, "", "has two dimensions, but is not items x classes of 0 and 1", "give one label per item")
+    if labels.ndim == 2 and not any(block.any() for block in _blocks(labels)):
+        expected = "give one label per item, or items x classes with a 1 for each class that holds"
+        raise InputError(path, "", "has two dimensions and no 1 in any row: it labels nothing", expected)
 
 
 def _blocks(array: np.ndarray[Any, Any]) -> Iterator[np.ndarray[Any, Any]]:

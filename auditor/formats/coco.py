@@ -20,7 +20,6 @@ from duckdb.func import ARROW, SPECIAL
 from auditor.errors import InputError
 from auditor.formats import coco_media, jsonscan, rle, strictjson
 from auditor.formats.coco_sql import ANNOTATION, IMAGE, ITEM, NAMES, PARSED
-from auditor.media import MAX_PIXELS
 from auditor.tables import literal
 
 if TYPE_CHECKING:
@@ -94,7 +93,6 @@ def read(source: Source, stage: Stage) -> None:
     parts = [_part(number, file, source) for number, file in enumerate(files)]
     con = stage.con
     con.create_function("coco_counts", _encode_all, ["BIGINT[]"], "VARCHAR", type=ARROW, null_handling=SPECIAL)
-    con.create_function("coco_mask", _judge_masks, ["VARCHAR", "BIGINT[]"], "VARCHAR", type=ARROW, null_handling=SPECIAL)
     try:
         con.execute(_EMPTY_IMAGE)
         for part in parts:
@@ -110,7 +108,6 @@ def read(source: Source, stage: Stage) -> None:
         for table in ("coco_image", "coco_item", "coco_category", "coco_parsed", "coco_named"):
             con.execute(f"DROP TABLE IF EXISTS {table}")
         con.remove_function("coco_counts")
-        con.remove_function("coco_mask")
 
 
 _EMPTY_IMAGE = (
@@ -185,14 +182,6 @@ def _add_annotations(stage: Stage, part: _Part) -> None:
         "v.id AS source_id, 'annotations[' || v.nth || ']: ' || v.detail AS detail FROM coco_parsed v "
         f"LEFT JOIN coco_item i ON i.file = {part.number} AND i.twin = 1 AND i.id = v.image_id WHERE v.detail <> '' ORDER BY v.nth",
     )
-    stage.add(
-        "intake",
-        "SELECT 'bad_value' AS problem, 'annotation' AS \"of\", i.item_id, v.id AS annotation_id, v.id AS source_id, "
-        "format('annotations[{}]: its mask is {} x {}, its image {} x {}', "
-        "v.nth, v.mask.width, v.mask.height, i.width, i.height) AS detail "
-        f"FROM coco_parsed v JOIN coco_item i ON i.file = {part.number} AND i.twin = 1 AND i.id = v.image_id "
-        "WHERE v.mask.width <> i.width OR v.mask.height <> i.height ORDER BY v.nth",
-    )
     panoptic = con.execute("SELECT count(*) FROM coco_parsed WHERE panoptic").fetchall()[0][0]
     if panoptic:
         number = f"{panoptic:,} panoptic annotation{' was' if panoptic == 1 else 's were'}"
@@ -246,24 +235,6 @@ def _encode_all(column: pa.ChunkedArray) -> pa.Array:
             made.append(rle.encode(counts) if counts and None not in counts else None)
         except (ValueError, OverflowError):
             made.append(None)
-    return pa.array(made, pa.string())
-
-
-def _judge_masks(codes: pa.ChunkedArray, sizes: pa.ChunkedArray) -> pa.Array:
-    """What is wrong with each run-length code and its [height, width]; "" where nothing is."""
-    given = [code if isinstance(code, str) else "" for code in codes.to_pylist()]
-    made = []
-    for code, size, total in zip(codes.to_pylist(), sizes.to_pylist(), rle.totals(given).tolist(), strict=True):
-        if code is None or not size or len(size) != 2 or None in size:
-            made.append("is neither polygons nor a run-length code")
-        elif total < 0:
-            made.append("has run lengths that cannot be read")
-        elif not (0 < size[0] <= MAX_PIXELS and 0 < size[1] <= MAX_PIXELS and size[0] * size[1] <= MAX_PIXELS):
-            made.append("has a size that no image has")
-        elif total != size[0] * size[1]:
-            made.append("has run lengths that do not add up to its size")
-        else:
-            made.append("")
     return pa.array(made, pa.string())
 
 

@@ -7,6 +7,8 @@
 
 from __future__ import annotations
 
+from auditor.media import MAX_PIXELS
+
 # A key given twice is refused: DuckDB would take the first, Python the last.
 _ONCE = "CASE WHEN len(json_keys(elem)) <> list_unique(json_keys(elem)) THEN error('a key stands twice') ELSE true END"
 
@@ -64,7 +66,11 @@ _COUNTS = (
 )
 # Segmentations are read as polygons; those that are none (one in a hundred) are looked at again: k and z are a code and its size.
 _ELEMENT = (
-    "SELECT *, CASE WHEN odd = 'OBJECT' THEN coco_mask(k, z) END AS unmasked FROM ("
+    "SELECT *, CASE WHEN odd = 'OBJECT' THEN CASE WHEN k IS NULL OR len(z) IS DISTINCT FROM 2 OR z[1] IS NULL OR z[2] IS NULL "
+    "THEN 'is neither polygons nor a run-length code' "
+    # Whoever unpacks the mask would need that much memory.
+    f"WHEN z[1] NOT BETWEEN 1 AND {MAX_PIXELS} OR z[2] NOT BETWEEN 1 AND {MAX_PIXELS} OR z[1] * z[2] > {MAX_PIXELS} "
+    "THEN 'has a size that no image has' ELSE '' END END AS unmasked FROM ("
     f"SELECT *, CASE WHEN odd = 'OBJECT' THEN {_COUNTS} END AS k, CASE WHEN odd = 'OBJECT' THEN {_RUNS}.size END AS z FROM ("
     "SELECT *, CASE WHEN s.segmentation IS NULL THEN json_type(elem, '$.segmentation') END AS odd "
     f"FROM (SELECT *, json_transform(elem, '{_SHAPE}') AS s FROM coco_elem WHERE "

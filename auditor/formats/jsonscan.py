@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from auditor.errors import InputError
+from auditor.formats.scan import refuse_other
 from auditor.formats.strictjson import CUT, STRICT, hint, loads, plain
 
 if TYPE_CHECKING:
@@ -156,6 +157,7 @@ def _events(path: Path, data: mmap.mmap, begin: int) -> NDArray[np.int64]:
             if pending or not raw.isascii():
                 decoder.decode(raw)
         except UnicodeDecodeError as error:
+            refuse_other(path, data[:64])
             raise InputError(path, place(data, max(0, at - pending + error.start)), "not UTF-8 text", "save it as UTF-8") from error
         block = np.frombuffer(raw, np.uint8)
         tokens = np.flatnonzero((block == ord('"')) | ((block & 0xD9) == 0x59))  # the mask: [ ] { } and Y, _, y, DEL, which go next

@@ -46,7 +46,7 @@ def check_text(path: Path, progress: Callable[[str, int, int | None], None] | No
         InputError: it is not; names the line and, for a wrong encoding, the byte.
     """
     head = opened(path)
-    _refuse_other(path, head)
+    refuse_other(path, head)
     size = path.stat().st_size
     decoder = codecs.getincrementaldecoder("utf-8")()
     lines, since, done = 1, 0, 0
@@ -83,8 +83,14 @@ def check_text(path: Path, progress: Callable[[str, int, int | None], None] | No
         ) from error
 
 
-def _refuse_other(path: Path, head: bytes) -> None:
-    if head.startswith(_WIDE) or (head[1:64:2].count(0) > 8 and not head[0:64:2].count(0)):
+def wide(head: bytes) -> bool:
+    """Whether the start of a file is UTF-16 or UTF-32, with or without a byte order mark."""
+    return head.startswith(_WIDE) or (head[1:64:2].count(0) > 8 and not head[0:64:2].count(0))
+
+
+def refuse_other(path: Path, head: bytes) -> None:
+    """Raise InputError where the start of a file shows another encoding, or that it is compressed."""
+    if wide(head):
         raise InputError(path, "byte 0", "is not UTF-8: it looks like UTF-16", "convert it: iconv -f UTF-16 -t UTF-8 FILE > NEW")
     for magic, name in _PACKED.items():
         if head.startswith(magic):

@@ -8,6 +8,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from auditor.errors import InputError
+from auditor.formats.scan import refuse_other
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -106,6 +107,7 @@ def decode(path: Path, data: bytes) -> str:
     try:
         return data.decode()
     except UnicodeDecodeError as error:
+        refuse_other(path, data[:64])
         raise InputError(path, f"byte {error.start + 1}", "not UTF-8 text", "save it as UTF-8") from error
 
 

@@ -19,7 +19,9 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from auditor.errors import InputError
+from auditor.formats import strictjson
 from auditor.formats.scan import MAX_LINE, check_text, opened
+from auditor.formats.synonyms import NAMES, plain
 from auditor.formats.values import first
 from auditor.tables import literal
 
@@ -38,6 +40,10 @@ TABLES_BY_SUFFIX = {
     ".pq": "parquet",
 }
 MAX_COLUMNS = 2000
+# Columns without which rows are taken for something else: who, about what, and which answer.
+_NEEDED = frozenset(
+    name for route in (("annotation", "item_id"), ("annotation", "annotator_id"), ("annotation", "label")) for name in NAMES[route]
+) - {"image", "img", "audio", "video", "file", "annotation"}
 _HEADER_BYTES = 1024 * 1024
 _OPEN_QUOTE = "unterminated quote"
 _DELIMITERS = ",\t;|"
@@ -173,6 +179,12 @@ def _load_jsonl(stage: Stage, path: Path, link: str, relation: str) -> Sequence[
     if other:
         line, _ = _bad_json_line(path)
         raise InputError(path, f"line {line}", "is not a JSON object", 'write one object per line: {"item_id": …, "label": …}')
+    # DuckDB takes the first of two equal keys, Python the last; and both take NaN, which no other reader of JSON does.
+    strange = "len(json_keys(json)) <> list_unique(json_keys(json)) OR regexp_matches(CAST(json AS VARCHAR), 'NaN|Infinity')"
+    if first(stage.con, f"SELECT 1 FROM {objects} WHERE {strange} LIMIT 1"):
+        line, reason = _bad_json_line(path)
+        if line:
+            raise InputError(path, f"line {line}", reason, "write each key once, and null where there is no number")
     found = stage.con.execute(
         f"SELECT k FROM (SELECT unnest(json_keys(json)) AS k, generate_subscripts(json_keys(json), 1) AS place FROM {objects}) "
         f"GROUP BY k ORDER BY min(place), k LIMIT {MAX_COLUMNS + 1}"
@@ -194,16 +206,33 @@ def _load_parquet(stage: Stage, path: Path, link: str, relation: str) -> Sequenc
     source = f"read_parquet({literal(link)}, hive_partitioning = false)"
     described = stage.con.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()
     _limit(path, len(described))
-    binary = [row[0] for row in described if "BLOB" in row[1]]
+    # Some writers store text as bytes; what is not text (an image in its row) is left out.
+    texts = {index for index, row in enumerate(described) if row[1] == "BLOB" and _is_text(stage, source, index, len(described))}
+    binary = [row[0] for index, row in enumerate(described) if "BLOB" in row[1] and index not in texts]
+    for name in binary:
+        if plain(name) in _NEEDED:
+            raise InputError(path, f"column {name[:80]!r}", "holds bytes that are not UTF-8 text", "export it as text")
     if binary:
         stage.note(f"{path.name}: left out, as they hold bytes: {', '.join(binary)}")
-    kept = [index for index, row in enumerate(described) if row[0] not in binary]
+    kept = [index for index, row in enumerate(described) if "BLOB" not in row[1] or index in texts]
     if not kept:
         raise InputError(path, "", "has no column that can be read as text", "export it again")
-    cells = ", ".join(f"nullif(CAST(p{index} AS VARCHAR), '') AS c{number}" for number, index in enumerate(kept))
+    cells = ", ".join(
+        f"nullif({f'decode(p{index})' if index in texts else f'CAST(p{index} AS VARCHAR)'}, '') AS c{number}"
+        for number, index in enumerate(kept)
+    )
     aliases = ", ".join(f"p{index}" for index in range(len(described)))
     stage.con.execute(f"CREATE OR REPLACE TEMP TABLE {relation} AS SELECT {cells} FROM {source} AS file({aliases})")
     return [described[index][0] for index in kept]
+
+
+def _is_text(stage: Stage, source: str, index: int, width: int) -> bool:
+    """Whether a column of bytes holds UTF-8 text in all its rows; a sample first, since media are large."""
+    aliases = ", ".join(f"p{number}" for number in range(width))
+    wrong = f"WHERE p{index} IS NOT NULL AND TRY(decode(p{index})) IS NULL LIMIT 1"
+    column = f"(SELECT p{index} FROM {source} AS file({aliases})"
+    sampled = first(stage.con, f"SELECT 1 FROM {column} LIMIT 100) {wrong}")
+    return not (sampled or first(stage.con, f"SELECT 1 FROM {column}) {wrong}"))
 
 
 def _translated(path: Path, kind: str, error: duckdb.Error) -> InputError:
@@ -244,12 +273,13 @@ def _bad_json_line(path: Path) -> tuple[int, str]:
             if number == 1 and line.startswith(b"\xef\xbb\xbf"):
                 return 1, "begins with a byte order mark, which JSON does not allow"
             try:
-                value: Any = json.loads(line)
-            except RecursionError:
-                return number, "is nested too deeply"
+                value: Any = strictjson.loads(line.decode())
+            except UnicodeDecodeError as error:
+                return number, f"is not UTF-8 (byte {error.start + 1})"
+            except json.JSONDecodeError as error:
+                return number, f"is not valid JSON ({error.msg.lower()} at character {error.pos + 1})"
             except ValueError as error:
-                what = getattr(error, "msg", "wrong encoding").lower()
-                return number, f"is not valid JSON ({what} at character {getattr(error, 'pos', 0) + 1})"
+                return number, f"is not valid JSON: {error}"
             if not isinstance(value, dict):
                 return number, "is not a JSON object"
     return 0, "is not valid JSON"

@@ -13,7 +13,7 @@ OPTIONAL = ("annotation.annotator_id", "annotation.label", "annotation.frame", "
 COLUMNS = {
     "item_id": Column("VARCHAR", "the item"),
     "annotation_a": Column("VARCHAR", "one box; its id sorts before the other's"),
-    "annotation_b": Column("VARCHAR", "the other box"),
+    "annotation_b": Column("VARCHAR", "the other box; of a heap of boxes, at most 20 for one box"),
     "task": Column("VARCHAR", "the question asked"),
     "source": Column("VARCHAR", "human | model | rule | synthetic | gold"),
     "annotator_id": Column("VARCHAR", "who drew both; NULL counts as one annotator"),
@@ -27,6 +27,9 @@ COLUMNS = {
 # centres are apart by a third of the larger width at most: so on a grid whose cells are as wide as the power of 2 below the larger
 # width, the two boxes lie in the same column or in neighbouring ones, and their own powers (`level`) differ by 1 at most.
 DENSE = 64
+# A box that meets more of its own annotator's boxes lies in a heap (a thousand copies of one box are half a million pairs): the
+# heap shows by as many, and only so many are kept for one box.
+MOST = 20
 # Only numbers pass through the join; ids and labels are looked up for the few pairs that remain.
 _BOX = "w > 0 AND h > 0 AND isfinite(abs(x) + abs(y) + w + h + w * h) AND coalesce(angle, 0) = 0"
 # IoU >= 1/2 is the same as 3 x shared area >= sum of areas; a little less here, since the last word is exact and at the end.
@@ -48,7 +51,7 @@ WITH box AS MATERIALIZED (
   SELECT *, level AS at, unnest([cell, cell + 1]) AS place FROM grid
   UNION ALL
   SELECT *, level + 1 AS at, unnest([wide - 1, wide, wide + 1]) AS place FROM grid
-), near AS (
+), close AS (
   SELECT p.n AS p, q.n AS q
   FROM sparse AS p JOIN box AS q ON p.code = q.code AND p.n < q.n
     AND {_NEAR}
@@ -57,6 +60,8 @@ WITH box AS MATERIALIZED (
   FROM grid AS p JOIN spot AS q ON p.code = q.code AND p.level = q.at AND p.cell = q.place
     AND (p.level <> q.level OR p.cell <> q.cell OR p.n < q.n)
     AND {_NEAR}
+), near AS (
+  SELECT p, unnest(min(q, {MOST})) AS q FROM close GROUP BY p
 ), named AS MATERIALIZED (
   SELECT hash(annotation_id) AS n, * FROM annotation
   WHERE {_BOX} AND hash(annotation_id) IN (SELECT p FROM near UNION ALL SELECT q FROM near)
