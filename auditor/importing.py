@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -69,6 +70,7 @@ def run_import(
     media: Path | None = None,
     track: bool = False,
     who: Identity | None = None,
+    anew: bool = False,
     progress: Callable[[str, int, int | None], None],
 ) -> Imported:
     """Import sources under one name.
@@ -80,6 +82,7 @@ def run_import(
         media: the folder with the items' files, or None.
         who: the identity of whoever imports, if they have one: keeps the keys of sealed columns where the policy permits it.
         track: releases keep the media folder too; it must lie in the workspace.
+        anew: pseudonyms may change, where this machine has another key than the one of earlier imports.
         progress: called with what, done, total.
 
     Raises:
@@ -93,9 +96,12 @@ def run_import(
     tracked = _tracked(space, media, track=track)
     settings = space.settings()
     with space.writing(f"import {name}") as work:
+        key = protection.verify_key(space, anew=anew)
         (work / "clear").mkdir()
         tables, inputs = _read(space, sources, media, work, settings.memory, progress)
         guarded = protection.guard(space, tables, name, work, who, settings.memory)
+        if (space.tables / name).is_dir():
+            space.verify_ours(space.tables / name)
         before = space.sources()
         rows = {table: count for table, count in tables.rows.items() if count}
         note = {
@@ -103,6 +109,7 @@ def run_import(
             "inputs": inputs,
             "rows": rows,
             "treated": dict(guarded.treated),
+            "pseudonym_key": key,
             "notes": (said := [*tables.notes, *guarded.notes]),
             "digest": _digest(guarded.folder),
             **({"track": tracked} if tracked else {}),
@@ -110,7 +117,9 @@ def run_import(
         write_text(work / "note.json", json.dumps(note, indent=1, ensure_ascii=False) + "\n")
         moves = {guarded.folder: space.tables / name, work / "note.json": space.root / "sources" / f"{name}.json", **guarded.moves}
         if tables.media is not None:
-            moves[tables.media] = space.state / "media" / f"{name}.parquet"
+            kept = work / "media.parquet"
+            tables.media.rename(kept)
+            moves[kept] = space.state / "media" / f"{name}.parquet"
         names = sorted({*before, name})
         removals = [] if len(names) > 1 else [space.tables / workspace.MERGED]
         if len(names) > 1:
@@ -118,6 +127,8 @@ def run_import(
             folders = {one: guarded.folder if one == name else space.tables / one for one in names}
             merge(folders, work / "merged", work, settings.memory)
             moves[work / "merged"] = space.tables / workspace.MERGED
+        # Nothing in clear is left when the journal is written: what a killed process leaves from then on is protected.
+        shutil.rmtree(work / "clear")
         journal.commit(space.root, moves, removals)
     same = name in before and before[name].get("digest") == note["digest"]
     return Imported(name, rows, name in before, same, tuple(said), tuple(names))

@@ -23,7 +23,7 @@ from auditor.files import write_text
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-_JOURNAL = ".auditor/journal.json"
+JOURNAL = ".auditor/journal.json"
 _TRASH = ".auditor/trash"
 WORK = ".auditor/work"
 
@@ -47,7 +47,7 @@ def commit(root: Path, moves: Mapping[Path, Path], removals: Iterable[Path] = ()
         "moves": [[os.path.relpath(new, root), os.path.relpath(target, root)] for new, target in moves.items()],
         "removals": [os.path.relpath(path, root) for path in removals],
     }
-    write_text(root / _JOURNAL, json.dumps(body, indent=1) + "\n")
+    write_text(root / JOURNAL, json.dumps(body, indent=1) + "\n")
     recover(root)
 
 
@@ -57,7 +57,7 @@ def recover(root: Path) -> bool:
     Raises:
         AuditorError: the journal cannot be read, or names something outside the workspace.
     """
-    journal = root / _JOURNAL
+    journal = root / JOURNAL
     try:
         body = json.loads(journal.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -90,7 +90,7 @@ def sweep(root: Path) -> None:
 def _inside(root: Path, name: str) -> Path:
     path = root / name
     if not Path(os.path.normpath(path)).is_relative_to(root):
-        raise AuditorError(f"{root / _JOURNAL}: names {name}, which is outside the workspace", "remove the journal")
+        raise AuditorError(f"{root / JOURNAL}: names {name}, which is outside the workspace", "remove the journal")
     return path
 
 

@@ -74,6 +74,7 @@ def run_measures(space: Workspace, progress: Callable[[str, int, int | None], No
             _link(path, made / f"{name}.parquet")
         keys = {name: freshness.measure_inputs(at.session, at.stored, name, at.digests) for name in sorted(kept)}
         write_text(made / "keys.json", json.dumps(keys, indent=1, sort_keys=True) + "\n")
+        space.verify_ours(space.measures)
         journal.commit(space.root, {made: space.measures})
         return Measured(tuple(sorted(before & kept.keys())), tuple(sorted(kept.keys() - before)), lacking)
 
@@ -108,6 +109,7 @@ def run_checks(space: Workspace, progress: Callable[[str, int, int | None], None
         made = work / "made"
         made.mkdir()
         results, summary = ask(at, made, progress)
+        space.verify_ours(space.findings)
         journal.commit(space.root, {made: space.findings})
         return Checked(results, summary, space.findings, at.notes)
 
@@ -220,7 +222,7 @@ def read_found(folder: Path) -> Found:
     try:
         body = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise AuditorError(f"{path}: is not there", "run auditor check (or dvc repro) first") from error
+        raise AuditorError(f"{path}: is not there", "run dvc pull in a fresh clone, else auditor check (or dvc repro)") from error
     except ValueError as error:
         raise AuditorError(f"{path}: is not JSON", "run auditor check again") from error
     if body.get("format") != RESULTS:
@@ -274,6 +276,7 @@ def run_report(space: Workspace, as_of: dt.date, progress: Callable[[str, int, i
         made = work / "made"
         write_text(made / "report.html", page(at, found, as_of))
         write_text(made / "of.json", json.dumps({"findings_sha256": found.body["findings_sha256"]}) + "\n")
+        space.verify_ours(space.report)
         journal.commit(space.root, {made: space.report})
         return space.report / "report.html"
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from auditor import access, classify, identity, policy, protect, vault
 from auditor.engines import duckdb as engine
-from auditor.errors import AuditorError
+from auditor.errors import AuditorError, UsageError
 from auditor.tables import TABLES
 
 if TYPE_CHECKING:
@@ -45,6 +46,31 @@ def pseudonym_key(space: Workspace) -> bytes:
         path.touch(mode=0o600)
         path.write_bytes(secrets.token_bytes(32).hex().encode())
     return policy.read_key(path)[0]
+
+
+def key_id(key: bytes) -> str:
+    """By what a key of pseudonyms is known, without telling it.
+
+    >>> len(key_id(b"k" * 32))
+    16
+    """
+    return hashlib.sha256(b"label-auditor/pseudonym-key-id/1" + key).hexdigest()[:16]
+
+
+def verify_key(space: Workspace, *, anew: bool) -> str:
+    """The id of this machine's key of pseudonyms, if the sources that are there were imported under the same.
+
+    Raises:
+        UsageError: they were imported under another; pseudonyms, and the ids made from them, would all change.
+    """
+    mine = key_id(pseudonym_key(space))
+    others = [name for name, note in space.sources().items() if note.get("pseudonym_key", mine) != mine]
+    if others and not anew:
+        raise UsageError(
+            f"{others[0]} was imported under another key of pseudonyms than this machine's: people and ids would get other names",
+            "bring .auditor/pseudonym.key from the machine of that import, by a private way; or accept that: --new-pseudonyms",
+        )
+    return mine
 
 
 def guard(space: Workspace, tables: Tables, name: str, work: Path, who: Identity | None, memory: str) -> Guarded:

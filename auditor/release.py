@@ -63,6 +63,8 @@ def _repo(root: Path) -> Iterator[Any]:
         yield repo
     except (DvcException, SCMError) as error:
         raise AuditorError(f"DVC: {_first(error)}", "see `dvc status`, then try again") from error
+    except OSError as error:
+        raise AuditorError(f"DVC: {_first(error)}", "is the remote there, and the disk not full?") from error
     finally:
         repo.close()
 
@@ -89,7 +91,7 @@ def init_dvc(root: Path) -> list[str]:
     except NotDvcRepoError:
         pass
     else:
-        return []
+        return _analytics_of(root)
     inner = git(root, "rev-parse", "--show-toplevel") != str(root)
     try:
         repo = Repo.init(str(root), subdir=inner)
@@ -99,6 +101,14 @@ def init_dvc(root: Path) -> list[str]:
         config["core"]["analytics"] = False
         config["core"]["check_update"] = False
     return ["made a DVC repository, with its analytics off"]
+
+
+def _analytics_of(root: Path) -> list[str]:
+    """What to say of a DVC repository that was there before: its analytics are its owner's to switch off."""
+    with _repo(root) as repo:
+        if repo.config["core"].get("analytics", True):
+            return ["note: this DVC repository has its analytics on; off for all its clones: dvc config core.analytics false"]
+    return []
 
 
 def git(root: Path, *words: str, check: bool = True) -> str:
@@ -113,7 +123,8 @@ def git(root: Path, *words: str, check: bool = True) -> str:
         raise AuditorError("git is not installed", "install git") from error
     if check and done.returncode:
         said = (done.stderr.strip() or done.stdout.strip()).splitlines()
-        hint = "set git config user.name and user.email" if "user.email" in done.stderr or "empty ident" in done.stderr else ""
+        anonymous = any(word in done.stderr for word in ("user.email", "empty ident", "auto-detect email"))
+        hint = "set git config user.name and user.email" if anonymous else ""
         raise AuditorError(f"git {words[0]}: {said[-1] if said else done.returncode}", hint)
     return done.stdout.strip()
 
@@ -168,7 +179,9 @@ def make(
         AuditorError: the gate did not pass and no reason is given; git or DVC refuse.
     """
     root = space.root
-    if not _TAG.fullmatch(name) or name.endswith((".lock", ".")) or ".." in name:
+    # Asked first, so that nothing was pushed or staged when git would refuse the commit.
+    git(root, "var", "GIT_COMMITTER_IDENT")
+    if name == "HEAD" or name in _branches(root) or not _TAG.fullmatch(name) or name.endswith((".lock", ".")) or ".." in name:
         raise UsageError(f"{name!r} cannot name a release", "use letters, digits, dots and dashes: auditor release v1.0")
     if git(root, "tag", "--list", name):
         raise UsageError(f"there is a release {name} already", "releases do not change: choose another name")
@@ -195,6 +208,10 @@ def make(
         git(root, "commit", "--quiet", "--message", f"release {name}: {verdict.result}", "--", *paths)
     git(root, "tag", "--annotate", "--message", f"{verdict.result}{f': {even_failed}' if even_failed else ''}", name)
     return _release(manifest), pushed
+
+
+def _branches(root: Path) -> list[str]:
+    return git(root, "for-each-ref", "--format=%(refname:short)", "refs/heads").splitlines()
 
 
 def _commit_stages(repo: Any) -> None:
@@ -272,16 +289,17 @@ def read_old(space: Workspace, revision: str) -> Old:
         known = ", ".join(one.name for one in listed(space)[:5])
         raise UsageError(f"there is no revision {revision!r}", f"releases: {known}" if known else "there are no releases yet")
     prefix = git(root, "rev-parse", "--show-prefix")
-    names = git(root, "ls-tree", "--name-only", commit, f"{prefix}sources/").splitlines()
+    names = git(root, "ls-tree", "--full-tree", "--name-only", commit, f"{prefix}sources/").splitlines()
     notes = {Path(name).stem: json.loads(git(root, "show", f"{commit}:{prefix}{name.removeprefix(prefix)}")) for name in names}
     if not notes:
         raise UsageError(f"{revision} holds no imported tables", "choose a later revision")
     folder = f"tables/{next(iter(notes)) if len(notes) == 1 else MERGED}"
     with _repo(root) as repo:
-        found = {part: _in_cache(repo, commit, f"{prefix}{part}") for part in (folder, "measures", "findings")}
+        parts = {part: f"{prefix}{part}" for part in (folder, "measures", "findings")}
+        found = {part: _in_cache(repo, commit, where) for part, where in parts.items()}
         if not found[folder] or not all(path.is_file() for files in found.values() for path in files.values()):
             _fetch(repo, commit, revision)
-            found = {part: _in_cache(repo, commit, f"{prefix}{part}") for part in (folder, "measures", "findings")}
+            found = {part: _in_cache(repo, commit, where) for part, where in parts.items()}
     missing = [name for name, path in found[folder].items() if not path.is_file()]
     if missing or not found[folder]:
         raise AuditorError(f"the data of {revision} is not in DVC's cache", f"fetch it: dvc fetch --rev {revision}")
@@ -296,7 +314,8 @@ def _in_cache(repo: Any, commit: str, folder: str) -> dict[str, Path]:
     from dvc.api import DVCFileSystem
     from dvc_data.index import DataIndexDirError
 
-    system = DVCFileSystem(repo.root_dir, rev=commit)
+    # At a revision paths count from git's root, also where DVC's lies below it.
+    system = DVCFileSystem(repo.root_dir, rev=commit, subrepos=True)
     try:
         names = system.find(folder)
         return {name.rsplit("/", 1)[-1]: Path(repo.cache.local.oid_to_path(system.info(name)["dvc_info"]["md5"])) for name in names}

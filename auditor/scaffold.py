@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from auditor import content, release
+from auditor import content, release, workspace
 from auditor.errors import AuditorError, UsageError
 from auditor.files import write_text
 from auditor.settings import Settings
@@ -111,6 +110,10 @@ def init(folder: Path, name: str = "") -> list[str]:
         raise UsageError(f"{folder}: is a file", "name a folder")
     folder.mkdir(parents=True, exist_ok=True)
     root = folder.resolve()
+    added = _missing_stages(root / "dvc.yaml")
+    space = workspace.Workspace(root)
+    for made in (space.measures, space.findings, space.report):
+        space.verify_ours(made)
     done = []
     if not _in_git(root):
         release.git(root, "init", "--quiet")
@@ -118,7 +121,7 @@ def init(folder: Path, name: str = "") -> list[str]:
     done += release.init_dvc(root)
     done += _write(root / "auditor.toml", CONFIG.replace("{name}", name or root.name))
     done += _write(root / "auditor.schema.json", schema())
-    done += _pipeline(root / "dvc.yaml")
+    done += _pipeline(root / "dvc.yaml", added)
     done += _write(root / "checks" / "README.md", CHECKS)
     done += _write(root / "policies" / "fields.toml", FIELDS)
     for one in ("access.cedar", "schema.cedarschema", "cases.toml"):
@@ -126,7 +129,13 @@ def init(folder: Path, name: str = "") -> list[str]:
         if builtin.is_file():
             done += _write(root / "policies" / one, builtin.read_text(encoding="utf-8"))
     done += _ignore(root / ".gitignore")
-    return done or ["everything was there already"]
+    done = done or ["everything was there already"]
+    hidden = release.git(
+        root, "check-ignore", "--no-index", "dvc.lock", "tables.dvc", "verdict.json", "sources/x.json", check=False
+    ).split()
+    if hidden:
+        done.append(f"note: .gitignore hides what git must keep, such as {hidden[0]}: add lines such as !{hidden[0]}")
+    return done
 
 
 def schema() -> str:
@@ -142,37 +151,57 @@ def _write(path: Path, text: str) -> list[str]:
     return [f"wrote {path.parent.name + '/' if path.parent.name in {'checks', 'policies'} else ''}{path.name}"]
 
 
-def _pipeline(path: Path) -> list[str]:
-    if not path.exists():
-        write_text(path, PIPELINE + "".join(STAGES.values()))
-        return ["wrote dvc.yaml: measure -> check -> report"]
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
+def _missing_stages(path: Path) -> list[str]:
+    """The stages that dvc.yaml lacks; looked at before anything is written.
 
-    yaml = YAML()  # keeps comments and order
-    yaml.preserve_quotes = True
-    text = path.read_text(encoding="utf-8")
-    try:
-        body = yaml.load(text) or {}
-        stages = body.setdefault("stages", {})
-        missing = [name for name in STAGES if name not in stages]
-        for name in missing:
-            stages[name] = yaml.load(STAGES[name])[name]
-    except (YAMLError, AttributeError, TypeError) as error:
-        raise AuditorError(
-            f"{path}: is not a pipeline that stages can be added to", "correct dvc.yaml, then run auditor init"
-        ) from error
-    foreign = [name for name in STAGES if name not in missing and "auditor" not in str(stages[name].get("cmd", ""))]
+    Raises:
+        AuditorError: it is no pipeline, or a stage of one of these names is somebody else's.
+    """
+    if not path.exists():
+        return list(STAGES)
+    stages = _stages(path)
+    foreign = [name for name in STAGES if name in stages and "auditor" not in str((stages[name] or {}).get("cmd", ""))]
     if foreign:
         raise AuditorError(
             f"{path}: its stage {foreign[0]} is not auditor's", "rename it: auditor needs stages called measure, check and report"
         )
+    return [name for name in STAGES if name not in stages]
+
+
+def _stages(path: Path) -> dict[str, Any]:
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        body = YAML(typ="safe").load(path.read_text(encoding="utf-8")) or {}
+        stages = body.get("stages") or {}
+        return {str(name): stage if isinstance(stage, dict) else None for name, stage in stages.items()}
+    except (YAMLError, AttributeError, UnicodeDecodeError) as error:
+        raise AuditorError(
+            f"{path}: is not a pipeline that stages can be added to", "correct dvc.yaml, then run auditor init"
+        ) from error
+
+
+def _pipeline(path: Path, missing: list[str]) -> list[str]:
+    if not path.exists():
+        write_text(path, PIPELINE + "".join(STAGES.values()))
+        return ["wrote dvc.yaml: measure -> check -> report"]
     if not missing:
         return []
-    out = io.StringIO()
-    yaml.dump(body, out)
-    write_text(path, out.getvalue())
-    return [f"added to dvc.yaml: {', '.join(missing)}"]
+    text = path.read_text(encoding="utf-8")
+    written = _appended(text, missing)
+    write_text(path, written)
+    if set(_stages(path)) >= set(STAGES):
+        return [f"added to dvc.yaml: {', '.join(missing)}"]
+    write_text(path, text)
+    raise AuditorError(f"{path}: stages cannot be added at its end", "move `stages:` to the end, its stages two spaces in")
+
+
+def _appended(text: str, missing: list[str]) -> str:
+    """The file with our stages at its end: no line of the user's is touched."""
+    gap = "" if not text or text.endswith("\n") else "\n"
+    head = "" if any(line.startswith("stages:") for line in text.splitlines()) else "stages:\n"
+    return f"{text}{gap}{head}{''.join(STAGES[name] for name in missing)}"
 
 
 def _ignore(path: Path) -> list[str]:

@@ -91,8 +91,7 @@ TABLES: dict[str, Table] = {
             "task": Column("VARCHAR", "the question asked; 'label' where the source asks one only"),
             "type": Column(
                 "VARCHAR",
-                "class | box | polygon | mask | keypoints | span | segment | text | value | relation; "
-                "NULL where its shape was not read",
+                "class | box | polygon | mask | keypoints | span | segment | text | value | relation; NULL: only a label was read",
             ),
             "annotator_id": Column("VARCHAR", "who or what made it", supply=_PEOPLE),
             "source": Column("VARCHAR", "human | model | rule | synthetic | gold"),

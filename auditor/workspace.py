@@ -7,6 +7,8 @@ import fcntl
 import json
 import os
 import re
+import subprocess
+import sys
 import tempfile
 import time
 from dataclasses import dataclass
@@ -27,6 +29,12 @@ if TYPE_CHECKING:
 
 WAIT_SECONDS = 10.0  # how long a second process waits for the first
 MERGED = "_all"
+# What stands in the folders that are replaced whole.
+_OURS = {
+    "measures": re.compile(r".*\.parquet|keys\.json"),
+    "findings": re.compile(r"findings\.(parquet|csv)|results\.json"),
+    "report": re.compile(r"report\.html|of\.json"),
+}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -119,6 +127,19 @@ class Workspace:
             raise AuditorError(f"{folder}: the tables are not here", "run dvc pull (or dvc checkout), or import again")
         return folder
 
+    def verify_ours(self, folder: Path) -> None:
+        """Make sure that a folder that is about to be replaced holds nothing but what we wrote.
+
+        Raises:
+            AuditorError: it holds a file of somebody else's.
+        """
+        own = _OURS.get(folder.name, re.compile(r".*\.parquet"))
+        there = sorted(path for path in folder.rglob("*") if not path.is_dir()) if folder.is_dir() else []
+        foreign = [path for path in there if not own.fullmatch(path.name)]
+        if foreign:
+            what = f"{foreign[0]}: is not auditor's, and {folder.name}/ is about to be replaced"
+            raise AuditorError(what, f"move it: {folder.name}/ is auditor's own folder")
+
     @contextlib.contextmanager
     def writing(self, what: str, wait: float = WAIT_SECONDS) -> Iterator[Path]:
         """The right to change the workspace; gives a private folder for what is being made, on the same file system.
@@ -140,10 +161,36 @@ class Workspace:
             work = self.root / journal.WORK
             work.mkdir(parents=True)
             work.chmod(0o700)
-            try:
-                yield Path(tempfile.mkdtemp(dir=work))
-            finally:
-                journal.sweep(self.root)
+            made = Path(tempfile.mkdtemp(dir=work))
+            with _kept_clean(made, self.root):
+                try:
+                    yield made
+                finally:
+                    journal.sweep(self.root)
+
+
+# Waits for its parent's end, however that comes, and removes what was being made; once a journal is written it is to be finished.
+_KEEPER = """
+import os, shutil, sys
+sys.stdin.buffer.read()
+if not os.path.exists(sys.argv[2]):
+    shutil.rmtree(sys.argv[1], ignore_errors=True)
+"""
+
+
+@contextlib.contextmanager
+def _kept_clean(folder: Path, root: Path) -> Iterator[None]:
+    """See to it that a folder with clear data is gone even if this process is killed with a signal that it cannot handle."""
+    keeper = subprocess.Popen(  # noqa: S603  # our own interpreter and the lines above
+        [sys.executable, "-I", "-S", "-c", _KEEPER, str(folder), str(root / journal.JOURNAL)],
+        stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+    try:
+        yield
+    finally:
+        assert keeper.stdin is not None
+        keeper.stdin.close()
+        keeper.wait()
 
 
 def _take(stream: Any, path: Path, wait: float) -> None:

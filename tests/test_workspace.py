@@ -221,6 +221,8 @@ def test_release_needs_a_gate_that_passed_at_this_state(space):
     assert "cannot name a release" in run(space, "release", "a..b", code=2)
     votes_csv(space.parent / "answers.csv", items=5)
     run(space, "import", str(space.parent / "answers.csv"), "--name", "crowd")
+    assert "the measures are not those of this state" in run(space, "release", "v2", code=3)
+    run(space, "measure")
     assert "the gate has not decided on this state" in run(space, "release", "v2", code=3)
 
 
@@ -386,3 +388,64 @@ def test_contracts_stand_beside_the_checks_and_are_gated(space):
     assert "contract house.json" in run(space, "status")
     audited(space)
     assert "PASSED" in run(space, "gate")
+
+
+def test_what_is_not_ours_is_not_replaced(tmp_path):
+    root = tmp_path / "old"
+    (root / "report").mkdir(parents=True)
+    (root / "report" / "notes.md").write_text("mine")
+    said = run(tmp_path, "init", str(root), code=3)
+    assert "notes.md: is not auditor's" in said
+    assert not (root / "auditor.toml").exists()
+    (root / "report").rename(root / "texts")
+    run(tmp_path, "init", str(root))
+    run(root, "import", str(votes_csv(tmp_path / "answers.csv")), "--name", "crowd")
+    (root / "findings").mkdir()
+    (root / "findings" / "mine.md").write_text("mine")
+    assert "mine.md: is not auditor's" in run(root, "check", code=3)
+    assert (root / "findings" / "mine.md").read_text() == "mine"
+
+
+def test_init_touches_no_line_of_the_users_pipeline(tmp_path):
+    text = "stages:\n  train:\n    cmd: " + "word " * 40 + "# ours\n    deps:\n    - data\n"
+    (tmp_path / "dvc.yaml").write_text(text)
+    run(tmp_path, "init", str(tmp_path))
+    assert (tmp_path / "dvc.yaml").read_text().startswith(text)
+    (tmp_path / "two").mkdir()
+    (tmp_path / "two" / "dvc.yaml").write_text("stages:\n  measure:\n")
+    assert "is not auditor's" in run(tmp_path, "init", str(tmp_path / "two"), code=3)
+    assert sorted(path.name for path in (tmp_path / "two").iterdir()) == ["dvc.yaml"]
+
+
+def test_a_workspace_below_the_top_of_its_repository(tmp_path):
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    root = tmp_path / "labels" / "pets"
+    run(tmp_path, "init", str(root))
+    run(root, "import", str(votes_csv(tmp_path / "answers.csv", items=30)), "--name", "crowd")
+    audited(root)
+    run(root, "gate")
+    run(root, "release", "v1")
+    assert run(root, "releases").startswith("v1  passed")
+    run(root, "check", "--at", "v1")
+    assert "the same" in run(root, "diff", "v1")
+
+
+@pytest.mark.parametrize("name", ["HEAD", "main"])
+def test_a_release_is_no_branch(space, name):
+    audited(space)
+    run(space, "gate")
+    subprocess.run(["git", "checkout", "-q", "-b", "main"], cwd=space, check=False)
+    run(space, "release", "v0")
+    run(space, "gate")
+    assert "cannot name a release" in run(space, "release", name, code=2)
+
+
+def test_another_machines_key_of_pseudonyms(space):
+    key = (space / ".auditor" / "pseudonym.key").read_bytes()
+    (space / ".auditor" / "pseudonym.key").unlink()
+    words = ("import", str(space.parent / "answers.csv"), "--name", "crowd")
+    assert "was imported under another key of pseudonyms" in run(space, *words, code=2)
+    (space / ".auditor" / "pseudonym.key").write_bytes(key)
+    assert run(space, *words).startswith("unchanged")
+    (space / ".auditor" / "pseudonym.key").unlink()
+    run(space, *words, "--new-pseudonyms")

@@ -47,12 +47,14 @@ def init(folder: Path, name: str) -> None:
 @click.option("--name", default="", help="The source's name, whose rows are replaced; the first file's when not given.")
 @reading
 @click.option("--track-media", is_flag=True, help="Releases keep the media folder too; it must lie in the workspace.")
+@click.option("--new-pseudonyms", "anew", is_flag=True, help="Accept other pseudonyms than those of imports on another machine.")
 @seal.identity_options
 @_QUIET
 def import_(
     sources: tuple[Path, ...],
     name: str,
     track_media: bool,
+    anew: bool,
     file: Path | None,
     passphrase_file: Path | None,
     quiet: bool,
@@ -72,6 +74,7 @@ def import_(
             name or importing.default_name(sources[0]),
             media=options["media"],
             track=track_media,
+            anew=anew,
             who=who,
             progress=show,
         )
