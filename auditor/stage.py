@@ -230,9 +230,10 @@ class Stage:
                 continue
             theirs = set().union(*(types.get((task, other), set()) for other in declared[task]))
             if theirs and not theirs & own:
-                self._rename_task(task, source, f"{task} ({files[source]})")
+                name = f"{task} ({files[source]})"
+                self._rename_task(task, source, name)
                 self.note(
-                    f"the task {task!r} of {files[source]} is called '{task} ({files[source]})': another source asks it differently"
+                    f"the task {task!r} of {files[source]} is called {name!r}: another source asks something else by that name"
                 )
             else:
                 self._declare_used(task, source)

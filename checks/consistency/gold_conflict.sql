@@ -9,8 +9,8 @@
 -- scope      = "item"
 -- key        = ["item_id", "task"]
 -- source     = "referential integrity: one truth an item; labellint conflicting labels"
--- looks_at   = "SELECT 1 FROM annotation JOIN vote_task USING (task) WHERE annotation.source = 'gold' AND type = 'class' AND exclusive"
--- nothing    = "there are no gold labels that exclude each other"
+-- looks_at   = "SELECT 1 FROM annotation WHERE source = 'gold' AND type = 'class'"
+-- nothing    = "there are no gold labels"
 -- ///
 WITH said AS (
   SELECT DISTINCT item_id, task, label FROM annotation WHERE source = 'gold' AND type = 'class' AND trim(label) <> ''
