@@ -15,7 +15,7 @@ MEMORY = "1GB"
 # Twenty-five checks of the kinds that every data set of votes is asked: schema, ontology, ids, copies, splits, balance, groups,
 # contradiction, people. Others that apply are in the second line of the table.
 TWENTY_FIVE = (
-    "bias/annotator_concentration", "bias/class_imbalance", "bias/item_group_rate", "bias/label_rate_by_group",
+    "bias/annotator_concentration", "bias/class_imbalance", "bias/annotator_confusion", "bias/label_rate_by_group",
     "bias/missing_class_in_split", "bias/split_shift", "bias/unused_class", "consistency/bad_value",
     "consistency/class_name_variants", "consistency/contradictory_votes", "consistency/duplicate_id", "consistency/duplicate_item",
     "consistency/empty_label", "consistency/exact_duplicate_conflict", "consistency/exclusive_conflict", "consistency/missing_id",
