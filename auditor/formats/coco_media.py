@@ -45,7 +45,15 @@ def add(stage: Stage, source: Source, file: Path, number: int, split_of: Callabl
     home = home.absolute()
     folders = list(_folders(home, file.absolute(), split_of))
     listed: dict[str, dict[str, bool]] = {}
-    found = {item: path for item, name in rows if "://" not in name and (path := _find(home, folders, name, listed))}
+    for folder in folders:
+        listed[str(folder)] = _list(home, str(folder))
+    there = frozenset().union(*listed.values())
+    found = {
+        item: path
+        for item, name in rows
+        # A bare name that no folder lists needs no look at each of them: there may be a million.
+        if (name in there or "/" in name) and "://" not in name and (path := _find(home, folders, name, listed))
+    }
     text = pa.string()
     if not found:
         return

@@ -10,7 +10,9 @@ from __future__ import annotations
 from auditor.media import MAX_PIXELS
 
 # A key given twice is refused: DuckDB would take the first, Python the last.
-_ONCE = "CASE WHEN len(json_keys(elem)) <> list_unique(json_keys(elem)) THEN error('a key stands twice') ELSE true END"
+# Named by the innermost query, so that each element is parsed for them once.
+_KEYED = "(SELECT nth, elem, json_keys(elem) AS keys FROM coco_elem)"
+_ONCE = "CASE WHEN len(keys) <> list_unique(keys) THEN error('a key stands twice') ELSE true END"
 
 
 def _whole(cell: str) -> str:
@@ -36,7 +38,7 @@ IMAGE = (
     + _whole("s.width") + " AS width, " + _whole("s.height") + " AS height, TRY_CAST(s.date_captured AS TIMESTAMP) AS captured_at, "
     f"concat_ws(', ', {_odd_size('width')}, {_odd_size('height')}) AS detail "
     """FROM (SELECT nth, elem, json_transform(elem, '{"id":"VARCHAR","file_name":"VARCHAR","width":"DOUBLE","height":"DOUBLE","date_captured":"VARCHAR"}') AS s """
-    f"FROM coco_elem WHERE {_ONCE})"
+    f"FROM {_KEYED} WHERE {_ONCE})"
 )  # fmt: skip
 
 # `twin` numbers the images of one id; annotations go to the first.
@@ -73,7 +75,7 @@ _ELEMENT = (
     "THEN 'has a size that no image has' ELSE '' END END AS unmasked FROM ("
     f"SELECT *, CASE WHEN odd = 'OBJECT' THEN {_COUNTS} END AS k, CASE WHEN odd = 'OBJECT' THEN {_RUNS}.size END AS z FROM ("
     "SELECT *, CASE WHEN s.segmentation IS NULL THEN json_type(elem, '$.segmentation') END AS odd "
-    f"FROM (SELECT *, json_transform(elem, '{_SHAPE}') AS s FROM coco_elem WHERE "
+    f"FROM (SELECT *, json_transform(elem, '{_SHAPE}') AS s FROM {_KEYED} WHERE "
 )
 
 _BOX = "len(s.bbox) = 4"
@@ -95,7 +97,7 @@ NAMES = (
 
 # One pass over the text: what is wrong with an element, and its columns. Ids of images and categories are looked up afterwards.
 PARSED = (
-    "SELECT nth, s.id AS id, s.image_id AS image_id, s.category_id AS category_id, json_exists(elem, '$.segments_info') AS panoptic, endless, concat_ws(', ', "
+    "SELECT nth, s.id AS id, s.image_id AS image_id, s.category_id AS category_id, list_contains(keys, 'segments_info') AS panoptic, endless, concat_ws(', ', "
     f"CASE WHEN (s.bbox IS NULL AND {_given('bbox')}) OR len(s.bbox) NOT IN (0, 4) OR {_wrong('s.bbox')} THEN 'bbox is not four numbers' END, "
     f"CASE WHEN (s.keypoints IS NULL AND {_given('keypoints')}) OR len(s.keypoints) % 3 <> 0 OR {_wrong('s.keypoints')} THEN 'keypoints are not triples of numbers' END, "
     f"CASE WHEN odd NOT IN ('OBJECT', 'NULL') OR flat_wrong OR len(list_filter(s.segmentation, lambda r: r IS NULL OR len(r) % 2 = 1)) > 0 "

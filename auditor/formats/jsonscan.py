@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from auditor.ahead import ahead
 from auditor.errors import InputError
 from auditor.formats.scan import refuse_other
 from auditor.formats.strictjson import CUT, STRICT, hint, loads, plain
@@ -150,17 +151,22 @@ def _events(path: Path, data: mmap.mmap, begin: int) -> NDArray[np.int64]:
     """Brackets up to depth 3 outside strings: (byte, depth after it, +1 opening or -1 closing), shape (n, 3)."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     depth, inside, escaped, found = 0, False, False, [np.empty((0, 3), np.int64)]
-    for at in range(begin, len(data), BLOCK):
+
+    def tokens_of(at: int) -> tuple[int, bytes, bool, NDArray[np.int64]]:
         raw = data[at : at + BLOCK]
+        block = np.frombuffer(raw, np.uint8)
+        # The mask: [ ] { } and Y, _, y, DEL, which go next.
+        return at, raw, raw.isascii(), np.flatnonzero((block == ord('"')) | ((block & 0xD9) == 0x59))
+
+    for at, raw, ascii_only, tokens in ahead(tokens_of, range(begin, len(data), BLOCK)):
         pending = len(decoder.getstate()[0])
         try:
-            if pending or not raw.isascii():
+            if pending or not ascii_only:
                 decoder.decode(raw)
         except UnicodeDecodeError as error:
             refuse_other(path, data[:64])
             raise InputError(path, place(data, max(0, at - pending + error.start)), "not UTF-8 text", "save it as UTF-8") from error
         block = np.frombuffer(raw, np.uint8)
-        tokens = np.flatnonzero((block == ord('"')) | ((block & 0xD9) == 0x59))  # the mask: [ ] { } and Y, _, y, DEL, which go next
         kind = block[tokens]
         quote = kind == ord('"')
         hidden, escaped = _escaped(block, escaped)

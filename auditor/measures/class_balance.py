@@ -16,10 +16,12 @@ COLUMNS = {
     "share": Column("DOUBLE", "annotations over all of the task, source and split", "0..1"),
 }
 SQL = """
-WITH used AS (
-  SELECT task, source, coalesce(split, '') AS split, label, count(*) AS annotations, count(DISTINCT item_id) AS items
-  FROM annotation LEFT JOIN item USING (item_id)
-  WHERE label IS NOT NULL
+WITH said AS (
+  -- one row for each item first: cheaper than DISTINCT, and fewer rows to look up
+  SELECT item_id, task, source, label, count(*) AS n FROM annotation WHERE label IS NOT NULL GROUP BY ALL
+), used AS (
+  SELECT task, source, coalesce(split, '') AS split, label, CAST(sum(n) AS BIGINT) AS annotations, count(*) AS items
+  FROM said LEFT JOIN item USING (item_id)
   GROUP BY ALL
 )
 SELECT task, source, split, label, annotations, items,

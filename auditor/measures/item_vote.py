@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from auditor.ahead import ahead
 from auditor.measures._tally import tally
-from auditor.measures.vote import BATCH, ahead, column, units, whole_items
+from auditor.measures.vote import BATCH, column, units, whole_items
 from auditor.tables import Column
 
 if TYPE_CHECKING:

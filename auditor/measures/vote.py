@@ -8,18 +8,16 @@ of humans without an annotator id count as made by different people. Models, rul
 
 from __future__ import annotations
 
-from collections import deque
-from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from auditor.ahead import ahead
 from auditor.measures._tally import majority_of_others, order, starts, tally
 from auditor.tables import ROW_GROUP, Column
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-    from concurrent.futures import Future
+    from collections.abc import Iterable, Iterator
 
     import numpy.typing as npt
     import pyarrow as pa
@@ -28,8 +26,6 @@ if TYPE_CHECKING:
 
     Ints = npt.NDArray[np.int64]
 
-_Rows = TypeVar("_Rows")
-_Done = TypeVar("_Done")
 MEANING = "class and value annotations in integer codes, with the majority of the other votes and the gold label of their item"
 SOURCE = "counts; the leave-one-out majority leaves the annotation itself out, and is NULL where the others are tied"
 KEY = ("vote",)
@@ -68,7 +64,6 @@ COLUMNS = {
 SOURCES = ("human", "model", "rule", "synthetic", "gold")
 HUMAN, GOLD = 0, 4
 BATCH = 1 << 19  # rows held at once
-_AHEAD = 2  # batches worked on while the next is read
 _CODED = """
 SELECT item, coalesce(enum_code(CAST(task AS vote_task)), 0) AS task,
        coalesce(enum_code(TRY_CAST(source AS vote_source)), 3) AS source,
@@ -184,22 +179,6 @@ def even(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
             held, rows = [joined.slice(whole)], rows - whole
     if rows:
         yield pa.concat_batches(held)
-
-
-def ahead(work: Callable[[_Rows], _Done], batches: Iterable[_Rows]) -> Iterator[_Done]:
-    """`work` on each batch, in order, up to `_AHEAD` batches ahead of whoever takes them: NumPy and DuckDB let each other run.
-
-    >>> list(ahead(lambda n: n * n, range(4)))
-    [0, 1, 4, 9]
-    """
-    with ThreadPoolExecutor(_AHEAD) as pool:
-        waiting: deque[Future[_Done]] = deque()
-        for batch in batches:
-            waiting.append(pool.submit(work, batch))
-            if len(waiting) > _AHEAD:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
 
 
 def units(item: Ints, task: Ints) -> Ints:

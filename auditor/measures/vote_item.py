@@ -5,6 +5,7 @@ from auditor.tables import Column
 MEANING = "integer codes of the items that have an annotation"
 SOURCE = "dense ranks in the order of the ids"
 KEY = ("item",)
+OPTIONAL = ("annotation",)
 COLUMNS = {
     "item": Column("INTEGER", "0, 1, … in the order of the ids", "0.."),
     "item_id": Column("VARCHAR", "the item"),

@@ -11,10 +11,12 @@
 -- source     = "datumaro validator, UndefinedLabel"
 -- ///
 -- Tasks of which the ontology says nothing are not judged.
+WITH undefined AS (
+  SELECT DISTINCT task, label FROM class_balance
+  WHERE trim(label) <> '' AND task IN (SELECT task FROM ontology) AND (task, label) NOT IN (SELECT (task, label) FROM ontology)
+)
 SELECT task, label, min(item_id) AS item_id, min(annotation_id) AS annotation_id, count(*) AS annotations,
        format('{:,} annotation{} of task {} with a label that its ontology does not define: {}',
               count(*), if(count(*) = 1, '', 's'), task, label) AS message
-FROM annotation
-WHERE label IS NOT NULL AND trim(label) <> '' AND task IN (SELECT task FROM ontology)
-  AND (task, label) NOT IN (SELECT (task, label) FROM ontology)
+FROM annotation JOIN undefined USING (task, label)
 GROUP BY task, label

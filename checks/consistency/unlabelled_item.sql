@@ -9,14 +9,17 @@
 -- scope      = "item"
 -- key        = ["item_id"]
 -- source     = "datumaro validator, MissingAnnotation; Deepchecks under-annotated segments"
--- optional   = ["item.split", "annotation"]
+-- optional   = ["item.split", "annotation", "vote_item"]
 -- [params]
 -- pool_share = { value = 0.5, help = "share of unlabelled items (0..1) above which they count as a pool and become one finding" }
 -- ///
-WITH said AS (
-  SELECT item_id FROM annotation WHERE source IN ('human', 'gold')
+WITH machine AS (
+  SELECT DISTINCT item_id FROM annotation WHERE source NOT IN ('human', 'gold')
+), mere AS (
+  SELECT item_id FROM machine ANTI JOIN (SELECT item_id FROM annotation WHERE source IN ('human', 'gold')) AS said USING (item_id)
 ), bare AS (
-  SELECT item_id, split, count(*) OVER () AS unlabelled FROM item ANTI JOIN said USING (item_id)
+  SELECT item_id, split, count(*) OVER () AS unlabelled
+  FROM item ANTI JOIN (SELECT item_id FROM vote_item ANTI JOIN mere USING (item_id)) AS said USING (item_id)
 ), every AS (
   SELECT count(*) AS items FROM item
 )
