@@ -86,13 +86,15 @@ def init_dvc(root: Path) -> list[str]:
     from dvc.repo import Repo
 
     logging.getLogger("dvc").setLevel(logging.CRITICAL)  # what it did we say ourselves
+    top = Path(git(root, "rev-parse", "--show-toplevel"))
     try:
-        Repo.find_root(str(root))
+        found = Path(Repo.find_root(str(root))).resolve()
     except NotDvcRepoError:
-        pass
-    else:
+        found = None
+    # DVC looks upwards past the git repository: one around it is not ours, and would keep its data in another's history.
+    if found is not None and found.is_relative_to(top):
         return _analytics_of(root)
-    inner = git(root, "rev-parse", "--show-toplevel") != str(root)
+    inner = top != root
     try:
         repo = Repo.init(str(root), subdir=inner)
     except DvcException as error:

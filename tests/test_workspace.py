@@ -79,6 +79,14 @@ def test_init_says_what_it_did_and_overwrites_nothing(tmp_path):
     assert files == {path: path.read_bytes() for path in files}
 
 
+def test_init_makes_its_own_dvc_in_a_repository_within_another(tmp_path):
+    outer, inner = tmp_path / "outer", tmp_path / "outer" / "inner"
+    run(tmp_path, "init", str(outer))
+    subprocess.run(["git", "init", "--quiet", str(inner)], check=True)
+    assert "made a DVC repository" in run(tmp_path, "init", str(inner))
+    assert (inner / ".dvc" / "config").is_file()
+
+
 def test_init_leaves_a_foreign_stage_alone(tmp_path):
     (tmp_path / "dvc.yaml").write_text("stages:\n  check:\n    cmd: make check\n")
     said = run(tmp_path, "init", str(tmp_path), code=3)
