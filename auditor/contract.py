@@ -23,7 +23,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from auditor import breach, suite, unmet
+from auditor import attribute, breach, suite, unmet
 from auditor.engines import duckdb as engine
 from auditor.errors import AuditorError, InputError
 
@@ -103,6 +103,7 @@ def run(
         # For every cursor: each statement has one to itself.
         con.execute("SET GLOBAL TimeZone = 'UTC'")
         engine.lock(con, files)
+        known = attribute.add_views(found, known, con)
         reads = breach.verify(found, known, con)
         stack.enter_context(_quiet())
         lacks = {one.check_id: breach.lack(one, reads[one.check_id], known, hidden or {}) for one in found.expectations}
@@ -113,10 +114,11 @@ def run(
         asked = [one for one in found.expectations if one.check_id not in rows]
         if asked:
             with _session(con) as session:
-                for table in dict.fromkeys(one.table for one in asked):
-                    rows |= session.ask(table, [one for one in asked if one.table == table], known, limit)
+                of = {one.check_id: attribute.asked_of(one, known) for one in asked}
+                for view in dict.fromkeys(of.values()):
+                    rows |= session.ask(view, [one for one in asked if of[one.check_id] == view], known, limit)
                 if data_docs:
-                    session.write_docs(found, asked, data_docs)
+                    session.write_docs(found, asked, of, data_docs)
         return unmet.conclude(found, rows, con, known, limit)
 
 
@@ -340,13 +342,14 @@ class _Session:
             self._batches[table] = asset.add_batch_definition_whole_table("whole")
         return self._batches[table]
 
-    def ask(self, table: str, asked: Sequence[Expectation], known: breach.Known, limit: int) -> dict[str, Row]:
-        """One row for each expectation about a table.
+    def ask(self, view: str, asked: Sequence[Expectation], known: breach.Known, limit: int) -> dict[str, Row]:
+        """One row for each expectation about a table, asked of the table itself or of a view of it.
 
         Those that look at rows are asked for a yes or no first, all in one scan; the rows are fetched only of what is not met.
         """
+        table = asked[0].table
         try:
-            batch = self.definition(table).get_batch()
+            batch = self.definition(view).get_batch()
         except Exception as error:  # noqa: BLE001  # a name that Great Expectations writes without quotes: its table alone fails
             return {one.check_id: breach.fail(f"the table {table!r} cannot be asked: {error}") for one in asked}
         mapped = [one for one in asked if self._maps(one)]
@@ -394,8 +397,8 @@ class _Session:
             return breach.fail(f"{type(error).__name__}: {error}")
         return breach.fail(_raised(result)) if _raised(result) else _judged(result)
 
-    def write_docs(self, found: Suite, asked: Sequence[Expectation], folder: Path) -> None:
-        """Great Expectations' own pages of the suite, one a table and an index, into `folder`."""
+    def write_docs(self, found: Suite, asked: Sequence[Expectation], of: Mapping[str, str], folder: Path) -> None:
+        """Great Expectations' own pages of the suite, one a table or view (`of`) and an index, into `folder`."""
         from great_expectations import ExpectationSuite
         from great_expectations.core.run_identifier import RunIdentifier
         from great_expectations.data_context.types.resource_identifiers import (
@@ -407,12 +410,12 @@ class _Session:
             place = {"class_name": "TupleFilesystemStoreBackend", "base_directory": made}
             self.context.add_data_docs_site("pages", {"class_name": "SiteBuilder", "store_backend": place})
             run = RunIdentifier(run_time=dt.datetime.now(dt.UTC))
-            for table in dict.fromkeys(one.table for one in asked if one.table in self._batches):
+            for view in dict.fromkeys(of[one.check_id] for one in asked if of[one.check_id] in self._batches):
                 # A suite's name becomes a file's: it may hold no dots or slashes that lead elsewhere.
-                name = re.sub(r"[^\w-]+", "_", f"{found.name}-{table}")
-                about = [_build(one, found.file, self.known) for one in asked if one.table == table]
+                name = re.sub(r"[^\w-]+", "_", f"{found.name}-{view}")
+                about = [_build(one, found.file, self.known) for one in asked if of[one.check_id] == view]
                 suite_of_table = self.context.suites.add(ExpectationSuite(name=name, expectations=about))
-                result = self.definition(table).get_batch().validate(suite_of_table, result_format="SUMMARY")
+                result = self.definition(view).get_batch().validate(suite_of_table, result_format="SUMMARY")
                 for one in result.results:
                     one.success = bool(one.success)  # NumPy's own bool is no JSON, and would end it here
                 result.meta |= {"run_id": run, "validation_time": run.run_time}

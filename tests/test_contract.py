@@ -281,6 +281,46 @@ def test_a_sealed_column_is_absent_and_its_expectations_are_skipped(tmp_path, fi
     assert done.exit_code == 4
 
 
+def test_an_attribute_is_a_column_and_a_sealed_one_skips_its_expectation_alone(tmp_path, tmp_path_factory):
+    people = [
+        {"annotator_id": "ann", "kind": "person", "attributes": {"age": "31", "gender": "f"}},
+        {"annotator_id": "bob", "kind": "person", "attributes": {"age": "x"}},
+    ]
+    clear = stage_tables(tmp_path_factory.mktemp("people"), annotation=ROWS, annotator=people)
+    expectations = [
+        one("expect_column_values_to_match_regex", column="attributes.age", regex="^[0-9]+$"),
+        one("expect_column_values_to_not_be_null", column="attributes.gender"),
+        one("expect_column_values_to_be_in_set", column="attributes.age", value_set=["31"],
+            row_condition='col("attributes.gender").notnull()', condition_parser="great_expectations"),
+        one("expect_column_to_exist", column="attributes.gender"),
+        one("expect_column_to_exist", column="attributes.size"),
+        one("expect_column_values_to_be_unique", column="attributes.size"),
+        one("expect_column_values_to_be_unique", column="annotator_id"),
+        one("expect_table_column_count_to_equal", value=len(TABLES["annotator"].columns)),
+        sql("SELECT annotator_id FROM {batch} WHERE attributes['gender'] IS NULL"),
+    ]  # fmt: skip
+    about = contract.load(write(tmp_path, expectations, table="annotator"))
+    open_ = contract.run(about, clear.paths, data_docs=tmp_path / "docs")
+    rows = list(open_.rows.values())
+    assert [(row.outcome, row.success) for row in rows] == [
+        ("found", False), ("found", False), ("found", True), ("found", True), ("found", False), ("skipped", None), ("found", True),
+        ("found", True), ("found", False),
+    ], [row.reason for row in rows]  # fmt: skip
+    assert (rows[5].reason, rows[5].supply) == ("no row has annotator.attributes.size", "map a column to annotator.size")
+    assert [row["annotator_id"] for row in open_.findings.to_pylist() if "attributes.age" in row["check_id"]] == ["bob"]
+    assert "attributes.age" in "".join(path.read_text() for path in (tmp_path / "docs").rglob("*.html"))
+
+    without = [{**person, "attributes": {"age": person["attributes"]["age"]}} for person in people]
+    stored = stage_tables(tmp_path_factory.mktemp("sealed"), annotation=ROWS, annotator=without)
+    field = "annotator.attributes.gender"
+    shut = list(contract.run(about, stored.paths, hidden={field: policy.sealed(field)}).rows.values())
+    assert [row.outcome for row in shut] == [
+        "found", "skipped", "skipped", "skipped", "found", "skipped", "found", "found", "skipped",
+    ]  # fmt: skip
+    assert {row.reason for row in (shut[1], shut[2], shut[3], shut[8])} == {f"needs {field}: sealed"}
+    assert "auditor open" in shut[1].supply
+
+
 def test_what_the_policy_hides_reaches_no_finding(tmp_path, tmp_path_factory):
     people = [{"annotator_id": "ann", "name": "CANARY-7", "email": "canary-7@example.org", "kind": "robot"}]
     clear = stage_tables(tmp_path_factory.mktemp("clear"), annotation=ROWS, annotator=people)

@@ -44,7 +44,7 @@ ORDER = [
     {"gate", "summary"},
     {"steps"},
     # What a contract is and how it is printed know each other; only `contract` knows Great Expectations.
-    {"suite", "outputs", "breach", "unmet"},
+    {"suite", "outputs", "attribute", "breach", "unmet"},
     {"contract"},
     {"vault", "journal", "freshness", "door"},
     {"workspace", "protection"},
