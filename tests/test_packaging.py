@@ -28,6 +28,7 @@ ORDER = [
     {"media", "engines"},
     {"stopping"},
     {"outfolder"},
+    {"clash"},
     {"stage"},
     {"formats", "provenance"},
     {"measure", "measures"},

@@ -195,6 +195,22 @@ def test_two_sources_are_merged_and_one_can_go(space, tmp_path):
     assert "there is no source 'zoe'" in run(space, "forget", "zoe", code=2)
 
 
+def test_an_import_says_what_it_shares_with_other_sources(space, tmp_path):
+    mapping = ["--map", "annotation_id=id,item_id=item,label=label,item.split=split"]
+    for name, split in (("north", "train"), ("south", "test")):
+        (tmp_path / f"{name}.csv").write_text(f"id,item,label,split\n1,x,cat,{split}\n2,y,dog,train\n3,{name},dog,test\n")
+    assert "stand in" not in run(space, "import", str(tmp_path / "north.csv"), "--name", "north", *mapping)
+    said = run(space, "import", str(tmp_path / "south.csv"), "--name", "south", *mapping)
+    assert "note       3 annotation ids of south stand in north too: south is kept under ids of its own there\n" in said
+    assert "note       1 item is not the same in south as in north, which is kept: split\n" in said
+    assert "stand in" not in run(space, "import", str(tmp_path / "answers.csv"), "--name", "crowd"), "none of its business"
+    assert run(space, "import", str(tmp_path / "south.csv"), "--name", "south", *mapping, "--quiet") == ""
+    audited(space)
+    found = pq.read_table(space / "findings" / "findings.parquet").to_pylist()
+    (finding,) = [row for row in found if row["check_id"] == "consistency/conflicting_item"]
+    assert (finding["item_id"], finding["message"]) == ("x", "not the same in south as in north, which is kept: split")
+
+
 def test_a_broken_import_changes_nothing(space, tmp_path):
     before = {path: path.read_bytes() for path in space.rglob("*") if path.is_file() and ".git/" not in str(path)}
     (tmp_path / "broken.json").write_text('{"images": [')

@@ -80,6 +80,8 @@ def import_(
         )
     if not quiet:
         click.echo(text.imported(done))
+        if done.clashes:
+            click.echo(text.shared(done), err=True)
 
 
 @click.command()
