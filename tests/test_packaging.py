@@ -19,6 +19,7 @@ CONTENT = ("checks", "policies", "reports")
 ORDER = [
     {"errors", "framing"},
     {"files", "content", "hpke", "scratch"},
+    {"git"},
     {"encoding", "ledger"},
     {"recipient"},
     {"identity"},
