@@ -28,6 +28,11 @@ if TYPE_CHECKING:
     from auditor.stage import Source, Tables
     from auditor.workspace import Workspace
 
+# What cannot be tracked as media: the workspace as a whole, and its own folders.
+_OURS = {
+    ".auditor", ".dvc", ".git", "at", "checks", "findings", "grants", "ledger", "measures", "policies", "private", "releases",
+    "report", "sources", "tables",
+}  # fmt: skip
 NOTE = "label-auditor/source/1"
 
 
@@ -146,7 +151,12 @@ def _tracked(space: Workspace, media: Path | None, *, track: bool) -> str:
         raise UsageError("there are no media to track", "give --media FOLDER as well")
     if not media.resolve().is_relative_to(space.root):
         raise UsageError(f"{media} is outside the workspace: DVC cannot track it", "move it into the workspace")
-    return os.path.relpath(media.resolve(), space.root)
+    inside = media.resolve().relative_to(space.root)
+    if not inside.parts or inside.parts[0] in _OURS:
+        raise UsageError(
+            f"{media} holds files of the workspace itself: releases cannot keep it as media", "give the media a folder of their own"
+        )
+    return str(inside)
 
 
 def _read(

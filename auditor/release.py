@@ -195,7 +195,8 @@ def make(
         with undone_on_failure(root, [root / "dvc.lock", _manifest(root, name), *_written_by_dvc(root, tracked)], name):
             pushed = _keep_data(root, tracked, progress)
             write_text(_manifest(root, name), json.dumps(manifest, indent=1, ensure_ascii=False) + "\n")
-            paths = [path for path in (*_IN_GIT, *(f"{one}.dvc" for one in tracked)) if (root / path).exists()]
+            beside = [str(path.relative_to(root)) for path in _written_by_dvc(root, tracked)]
+            paths = [path for path in dict.fromkeys([*_IN_GIT, *beside]) if (root / path).exists()]
             git(root, "add", "--all", "--", *paths)
             unchanged = bool(last) and not git(root, "diff", "--cached", "--name-only", last, "--", *paths, *_OF_THE_ACT)
             if git(root, "status", "--porcelain", "--untracked-files=no", "--", *paths):

@@ -300,7 +300,8 @@ def test_an_attribute_is_a_column_and_a_sealed_one_skips_its_expectation_alone(t
         sql("SELECT annotator_id FROM {batch} WHERE attributes['gender'] IS NULL"),
     ]  # fmt: skip
     about = contract.load(write(tmp_path, expectations, table="annotator"))
-    open_ = contract.run(about, clear.paths, data_docs=tmp_path / "docs")
+    open_ = contract.run(about, clear.paths, pages=(pages := []))
+    contract.write_docs(pages, tmp_path / "docs")
     rows = list(open_.rows.values())
     assert [(row.outcome, row.success) for row in rows] == [
         ("found", False), ("found", False), ("found", True), ("found", True), ("found", False), ("skipped", None), ("found", True),
@@ -334,8 +335,9 @@ def test_what_the_policy_hides_reaches_no_finding(tmp_path, tmp_path_factory):
         sql("SELECT * FROM annotator"),
         sql("SELECT annotator_id, kind FROM annotator"),
         hidden=opened.hidden,
-        data_docs=docs,
+        pages=(pages := []),
     )
+    contract.write_docs(pages, docs)
     assert [row.outcome for row in done.rows.values()] == ["found", "skipped", "found"]
     seen = json.dumps(done.findings.to_pylist()) + "".join(path.read_text() for path in docs.rglob("*.html"))
     assert "robot" in seen
@@ -354,7 +356,8 @@ def test_hostile_names_and_values(tmp_path):
     expectations += [one("expect_column_values_to_match_regex", column=name, regex="^'; --|\\\\$") for name in names]
     expectations += [one("expect_compound_columns_to_be_unique", column_list=names)]
     made = contract.load(write(tmp_path, expectations, name='ev"il/../../%2F\x1b', table="t"))
-    done = contract.run(made, {"t": path}, data_docs=tmp_path / "docs")
+    done = contract.run(made, {"t": path}, pages=(pages := []))
+    contract.write_docs(pages, tmp_path / "docs")
     assert [row.outcome for row in done.rows.values()] == ["found"] * 31, [row.reason for row in done.rows.values()]
     assert [row.unexpected for row in done.rows.values()] == [0] * 10 + [9] * 10 + [7] * 10 + [0]
     assert not any("\x1b" in check_id or " " in check_id or check_id.count("/") != 3 for check_id in done.rows)
@@ -385,7 +388,7 @@ def test_a_table_that_cannot_be_asked_fails_alone(tmp_path, files):
     name = 'we"ird; na%me'
     done = asked(
         tmp_path, files | {name: files["item"]}, one("expect_table_row_count_to_equal", value=2) | {"table": name},
-        one("expect_column_to_exist", column="label"), data_docs=tmp_path / "docs",
+        one("expect_column_to_exist", column="label"), pages=[],
     )  # fmt: skip
     assert [(row.outcome, row.success) for row in done.rows.values()] == [("failed", None), ("found", True)]
 
@@ -561,8 +564,10 @@ def test_the_command_asks_sources(tmp_path):
 
 def test_data_docs_are_written_on_demand(tmp_path):
     answers = votes_csv(tmp_path / "answers.csv")
-    command("contract", "run", "all", answers, "--data-docs", tmp_path / "docs")
-    assert (tmp_path / "docs" / "index.html").is_file()
+    said = command("contract", "run", "all", answers, "--data-docs", tmp_path / "docs")
+    assert said.endswith(f"wrote {tmp_path / 'docs' / 'index.html'}\n")
+    index = (tmp_path / "docs" / "index.html").read_text()
+    assert all(f"validations/{name}-{name}/" in index for name in ("annotation", "annotator", "item")), "one index of all suites"
     assert len(list((tmp_path / "docs" / "validations").rglob("*.html"))) >= 3
 
 

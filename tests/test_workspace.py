@@ -309,6 +309,23 @@ def test_a_release_that_cannot_be_pushed_leaves_nothing_and_can_be_made_again(sp
     assert "its data was pushed" in run(space, "release", "v1")
 
 
+def test_tracked_media_are_part_of_a_release(space, tmp_path):
+    for name in (".", "tables", ".auditor"):
+        said = run(space, "import", str(tmp_path / "answers.csv"), "--name", "crowd", "--track-media", "--media", name, code=2)
+        assert "give the media a folder of their own" in said
+    folder = space / "data" / "texts"
+    folder.mkdir(parents=True)
+    (folder / "i000").write_text("one")
+    run(space, "import", str(tmp_path / "answers.csv"), "--name", "crowd", "--track-media", "--media", str(folder))
+    audited(space)
+    run(space, "gate")
+    run(space, "release", "v1")
+    subprocess.run(["git", "clone", "-q", str(space), str(tmp_path / "clone")], check=True)
+    assert (tmp_path / "clone" / "data" / "texts.dvc").is_file()
+    assert (tmp_path / "clone" / "data" / ".gitignore").read_text() == "/texts\n"
+    assert subprocess.run(["git", "status", "--porcelain"], cwd=space, capture_output=True, text=True, check=True).stdout == ""
+
+
 def test_a_release_of_the_same_state_says_so(space):
     audited(space)
     run(space, "gate")
