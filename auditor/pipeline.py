@@ -350,7 +350,7 @@ def ask_and_decide(
 
 def run_release(
     space: Workspace, name: str, as_of: dt.date, even_failed: str, progress: Callable[[str, int, int | None], None]
-) -> tuple[release.Release, bool]:
+) -> release.Made:
     """Release the workspace's state; see `release.make`.
 
     Raises:

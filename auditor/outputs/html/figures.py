@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from auditor import formats
+from auditor import steps
 from auditor.outputs.html.findings import seen
 
 if TYPE_CHECKING:
@@ -195,7 +195,7 @@ def why_not(page: Page, name: str) -> str:
     lack = page.session.try_measure(name)
     if lack is None:
         return ""
-    supply = formats.supply(lack.supply, page.session.tables.formats)
+    supply = steps.fitting(lack.reason, lack.supply, page.session)
     return f"{lack.reason} ({supply})" if supply else lack.reason
 
 
