@@ -501,6 +501,16 @@ def test_contracts_stand_beside_the_checks_and_are_gated(space):
     unmet = [row for row in found if row["check_id"].startswith("contract/house/")]
     assert unmet
     assert all(row["annotation_id"] for row in unmet)
+    name = unmet[0]["check_id"]
+    before = config.read_text()
+    config.write_text(f'{before}\n[checks."{name}"]\ntolerance = "100%"\n')
+    run(space, "check")
+    assert "PASSED" in run(space, "gate")
+    config.write_text(f'{before}\n[checks."{name}"]\nseverity = "info"\n')
+    assert "only its tolerance can be set here" in run(space, "gate", code=2)
+    config.write_text(f'{before}\n[[waiver]]\ncheck = "{name}x"\nowner = "o"\nreason = "r"\nuntil = 2099-01-01\n')
+    assert f"did you mean '{name}'?" in run(space, "gate", code=2)
+    config.write_text(before)
     run(space, "report")
     assert "contract/house/" in (space / "report" / "report.html").read_text()
     suite["expectations"][0]["kwargs"]["value_set"] = ["cat", "dog"]
