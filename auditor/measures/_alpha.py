@@ -95,7 +95,41 @@ def distance(metric: str, patterns: Patterns, totals: Floats) -> Distance:
     return Names()
 
 
-def agreement(metric: str, patterns: Patterns, seed: int = 0, apart: Likeness | None = None) -> Coefficient:
+def linear(metric: str, patterns: Patterns) -> tuple[float, float] | None:
+    """A coefficient and its standard error, linearised in the items' contributions; None where it is undefined.
+
+    Args:
+        metric: as of `agreement`.
+        patterns: the votes.
+    """
+    found = _ready(metric, patterns, None)
+    if isinstance(found, Coefficient):
+        return None
+    sums, items = found
+    value = float(sums.coefficients(items[None])[0])
+    return value, float(np.sqrt(items @ sums.influence(items) ** 2))
+
+
+def _ready(metric: str, patterns: Patterns, apart: Likeness | None) -> tuple[_Sums, Floats] | Coefficient:
+    """The sums of a coefficient and the items of each of its patterns; without a value where there can be none."""
+    size = np.asarray(patterns.counts.sum(axis=1), dtype=np.float64)
+    if not (size > 1).any():
+        return Coefficient(None, reason="no item has two votes")
+    if not metric.startswith("gwet_"):
+        patterns = patterns.of(size > 1)
+    items = patterns.items.astype(np.float64)
+    totals = np.asarray(patterns.counts.T @ items)
+    if metric != "percent" and np.count_nonzero(totals) < 2:
+        return Coefficient(None, reason=ONE_LABEL)
+    try:
+        return _Sums(metric, patterns, apart or distance(metric, patterns, totals)), items
+    except ValueError as error:
+        return Coefficient(None, reason=str(error))
+
+
+def agreement(
+    metric: str, patterns: Patterns, seed: int = 0, apart: Likeness | None = None, most: int | None = None
+) -> Coefficient:
     """A coefficient of agreement and its 95 % interval, items being the clusters.
 
     Up to `BOOTSTRAP_PATTERNS` patterns, the interval is the percentile interval of `REPLICATES` bootstrap samples of items, drawn
@@ -108,30 +142,22 @@ def agreement(metric: str, patterns: Patterns, seed: int = 0, apart: Likeness | 
         patterns: the votes; units with one vote count for gwet_ac1 and gwet_ac2 only, as Gwet has it.
         seed: of the bootstrap.
         apart: a distance of one's own, between the columns of the patterns.
+        most: patterns beyond which the interval is the linearised one; None for `BOOTSTRAP_PATTERNS`.
 
     Returns:
         The coefficient; None where only one label was ever given, which leaves no disagreement to expect.
     """
-    size = np.asarray(patterns.counts.sum(axis=1), dtype=np.float64)
-    if not (size > 1).any():
-        return Coefficient(None, reason="no item has two votes")
-    if not metric.startswith("gwet_"):
-        patterns = patterns.of(size > 1)
-    items = patterns.items.astype(np.float64)
-    totals = np.asarray(patterns.counts.T @ items)
-    if metric != "percent" and np.count_nonzero(totals) < 2:
-        return Coefficient(None, reason=ONE_LABEL)
-    try:
-        sums = _Sums(metric, patterns, apart or distance(metric, patterns, totals))
-    except ValueError as error:
-        return Coefficient(None, reason=str(error))
+    found = _ready(metric, patterns, apart)
+    if isinstance(found, Coefficient):
+        return found
+    sums, items = found
     value = float(sums.coefficients(items[None])[0])
     if items.sum() < 2:
         return Coefficient(value, reason="no interval from one item")
-    if len(items) > BOOTSTRAP_PATTERNS:
+    if len(items) > (BOOTSTRAP_PATTERNS if most is None else most):
         half = Z95 * float(np.sqrt(items @ sums.influence(items) ** 2))
         return Coefficient(value, value - half, value + half)
-    sample = [sums.coefficients(weight, sampled=True) for weight in draws(patterns, seed)]
+    sample = [sums.coefficients(weight, sampled=True) for weight in draws(items, sums.labels, seed)]
     return Coefficient(value, *quantiles(np.concatenate(sample), value))
 
 
@@ -142,13 +168,13 @@ def quantiles(sample: Floats, value: float) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def draws(patterns: Patterns, seed: int) -> Iterator[Floats]:
+def draws(items: Floats, labels: int, seed: int) -> Iterator[Floats]:
     """`REPLICATES` samples of as many items as there are, as weights of patterns, in chunks of shape (b, patterns)."""
-    number = int(patterns.items.sum())
+    number = int(items.sum())
     rng = np.random.default_rng(seed)
-    step = max(1, _CHUNK // sum(patterns.counts.shape))
+    step = max(1, _CHUNK // (len(items) + labels))
     for start in range(0, REPLICATES, step):
-        yield rng.multinomial(number, patterns.items / number, size=min(step, REPLICATES - start)).astype(np.float64)
+        yield rng.multinomial(number, items / number, size=min(step, REPLICATES - start)).astype(np.float64)
 
 
 class _Sums:
