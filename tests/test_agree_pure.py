@@ -42,15 +42,15 @@ def patterns(matrix, numeric=True):
 def of_table(table):
     """Patterns of two people from their table of counts."""
     labels = len(table)
-    rows = [(k, l, table[k][l]) for k in range(labels) for l in range(labels) if table[k][l]]
-    counts = np.array([np.bincount([k, l], minlength=labels) for k, l, _ in rows], dtype=float)
+    rows = [(k, m, table[k][m]) for k in range(labels) for m in range(labels) if table[k][m]]
+    counts = np.array([np.bincount([k, m], minlength=labels) for k, m, _ in rows], dtype=float)
     return _alpha.Patterns(sparse.csr_array(counts), np.array([n for *_, n in rows]), np.arange(labels, dtype=float))
 
 
 def pair_of(table):
     table = np.asarray(table, dtype=float)
-    k, l = np.nonzero(table)
-    return _kappa.Joint(np.zeros(1, int), np.ones(1, int), np.zeros(len(k), int), k, l, table[k, l])
+    k, m = np.nonzero(table)
+    return _kappa.Joint(np.zeros(1, int), np.ones(1, int), np.zeros(len(k), int), k, m, table[k, m])
 
 
 @pytest.mark.parametrize(
@@ -67,10 +67,23 @@ def test_four_raters(metric, expected, digits):
 def test_two_abstractors():
     # the output of Gwet's own R package irrCAC 1.0, vignettes overview and weighting
     made = of_table(ABSTRACTORS)
-    for metric, expected in (("gwet_ac1", 0.8493305), ("gwet_ac2", 0.9402369), ("bennett_s", 0.835), ("alpha_nominal", 0.7972585), ("alpha_interval", 0.8926487), ("fleiss_kappa", 0.7962397)):
+    for metric, expected in (
+        ("gwet_ac1", 0.8493305),
+        ("gwet_ac2", 0.9402369),
+        ("bennett_s", 0.835),
+        ("alpha_nominal", 0.7972585),
+        ("alpha_interval", 0.8926487),
+        ("fleiss_kappa", 0.7962397),
+    ):
         assert _alpha.agreement(metric, made).value == pytest.approx(expected, abs=5e-8), metric
     found = _kappa.figures(pair_of(ABSTRACTORS), 3, np.arange(3.0))
-    for name, expected in (("raw", 0.89), ("kappa", 0.7964094), ("scott_pi", 0.7962397), ("pabak", 0.835), ("kappa_quadratic", 0.8921569)):
+    for name, expected in (
+        ("raw", 0.89),
+        ("kappa", 0.7964094),
+        ("scott_pi", 0.7962397),
+        ("pabak", 0.835),
+        ("kappa_quadratic", 0.8921569),
+    ):
         assert found[name][0] == pytest.approx(expected, abs=5e-8), name
 
 
@@ -78,7 +91,9 @@ def test_two_abstractors():
 @settings(max_examples=60, deadline=None)
 @given(
     matrix=st.integers(2, 5).flatmap(
-        lambda people: st.lists(st.lists(st.one_of(st.none(), st.integers(0, 4)), min_size=people, max_size=people), min_size=2, max_size=10)
+        lambda people: st.lists(
+            st.lists(st.one_of(st.none(), st.integers(0, 4)), min_size=people, max_size=people), min_size=2, max_size=10
+        )
     )
 )
 def test_alpha_equals_krippendorff(kind, matrix):
@@ -109,7 +124,20 @@ def test_fleiss_equals_statsmodels(rows):
     assert got == pytest.approx(inter_rater.fleiss_kappa(table, method="fleiss"), abs=1e-9)
 
 
-@pytest.mark.parametrize("metric", ["percent", "fleiss_kappa", "bennett_s", "gwet_ac1", "gwet_ac2", "alpha_nominal", "alpha_interval", "alpha_ordinal", "alpha_ratio"])
+@pytest.mark.parametrize(
+    "metric",
+    [
+        "percent",
+        "fleiss_kappa",
+        "bennett_s",
+        "gwet_ac1",
+        "gwet_ac2",
+        "alpha_nominal",
+        "alpha_interval",
+        "alpha_ordinal",
+        "alpha_ratio",
+    ],
+)
 def test_the_linearised_interval_is_that_of_the_bootstrap(metric, monkeypatch):
     rng = np.random.default_rng(1)
     truth = rng.integers(1, 5, 1500)
@@ -175,7 +203,12 @@ def test_alpha_of_sets_equals_krippendorff_with_that_distance(kind):
 
 def test_shrout_and_fleiss():
     whole = _variance.two_way(_variance.Block(JUDGES))
-    assert {name: round(whole[name].value, 2) for name in _variance.TWO_WAY} == {"icc_2": 0.29, "icc_3": 0.71, "icc_2k": 0.62, "icc_3k": 0.91}
+    assert {name: round(whole[name].value, 2) for name in _variance.TWO_WAY} == {
+        "icc_2": 0.29,
+        "icc_3": 0.71,
+        "icc_2k": 0.62,
+        "icc_3k": 0.91,
+    }
     single = _variance.one_way(patterns(JUDGES.T))
     assert {name: round(found.value, 2) for name, found in single.items()} == {"icc_1": 0.17, "icc_1k": 0.44}
 
@@ -214,7 +247,9 @@ def test_specific_agreement_of_many_is_that_of_pairs():
         assert found["specific"][label] == pytest.approx(same / given_)
         assert found["third"][label] == pytest.approx(thirds / of_thirds)
         one = np.where(np.isnan(data), np.nan, data == label)
-        assert found["alpha"][label] == pytest.approx(krippendorff.alpha(reliability_data=one, level_of_measurement="nominal"), abs=1e-9)
+        assert found["alpha"][label] == pytest.approx(
+            krippendorff.alpha(reliability_data=one, level_of_measurement="nominal"), abs=1e-9
+        )
         assert found["specific_low"][label] < found["specific"][label] < found["specific_high"][label]
     table, _ = inter_rater.aggregate_raters(rng.integers(0, 2, (50, 3)))
     both = _labels.by_label(_alpha.Patterns(sparse.csr_array(table.astype(float)), np.ones(50, np.int64)))
@@ -254,7 +289,9 @@ def test_pairs_equal_scikit_learn_statsmodels_and_scipy():
         assert got["tau_b"] == pytest.approx(stats.kendalltau(x, y).statistic, abs=1e-9)
         assert got["raw"] == np.mean(x == y)
         assert got["pabak"] == pytest.approx((4 * np.mean(x == y) - 1) / 3)
-        assert got["scott_pi"] == pytest.approx(inter_rater.fleiss_kappa(np.array([np.bincount(two, minlength=4) for two in zip(x, y, strict=True)])), abs=1e-9)
+        assert got["scott_pi"] == pytest.approx(
+            inter_rater.fleiss_kappa(np.array([np.bincount(two, minlength=4) for two in zip(x, y, strict=True)])), abs=1e-9
+        )
 
 
 def test_pairs_in_small_pieces_are_the_same(monkeypatch):

@@ -41,7 +41,9 @@ def matrix(rows, people, codes):
 def test_labels(tmp_path):
     rng = np.random.default_rng(1)
     rows = answers(rng)
-    found = {row["label"]: row for row in measured.table(measured.of_rows(tmp_path, annotation=measured.votes(rows)), "agreement_label")}
+    found = {
+        row["label"]: row for row in measured.table(measured.of_rows(tmp_path, annotation=measured.votes(rows)), "agreement_label")
+    }
     data = matrix(rows, list("abcdef"), list("xyz"))
     assert set(found) == set("xyz")
     for code, label in enumerate("xyz"):
@@ -151,12 +153,16 @@ def test_sets_of_labels(tmp_path):
             if rng.random() < 0.85:
                 data[person, item] = truth if rng.random() < 0.6 else rng.integers(len(universe))
                 rows += [(f"{item:02d}", "abc"[person], label) for label in sorted(universe[int(data[person, item])])]
-    opened = measured.of_rows(tmp_path, annotation=[*measured.votes(rows), *measured.votes(rows[:5])])  # a label said twice is said once
+    opened = measured.of_rows(
+        tmp_path, annotation=[*measured.votes(rows), *measured.votes(rows[:5])]
+    )  # a label said twice is said once
     found = {row["metric"]: row for row in measured.table(opened, "agreement")}
     assert set(found) == {"alpha_jaccard", "alpha_masi", "percent"}
 
     def apart(a, b, **_):
-        return np.vectorize(lambda x, y: 1 - len(universe[int(x)] & universe[int(y)]) / len(universe[int(x)] | universe[int(y)]))(a, b)
+        return np.vectorize(lambda x, y: 1 - len(universe[int(x)] & universe[int(y)]) / len(universe[int(x)] | universe[int(y)]))(
+            a, b
+        )
 
     expected = krippendorff.alpha(reliability_data=data, level_of_measurement=apart, value_domain=list(range(len(universe))))
     assert found["alpha_jaccard"]["value"] == pytest.approx(expected, abs=1e-9)

@@ -5,7 +5,7 @@ expected of people who know nothing of the item:
 
 - ``alpha_*``: pairs of all votes on items with at least two (Krippendorff, Content Analysis, 2018, chapter 12)
 - ``fleiss_kappa``: the same drawn with replacement (Fleiss, Psychological Bulletin 76, 1971); of two people it is Scott's pi
-- ``bennett_s``: all labels equally likely (Bennett, Alpert, Goldstein, Public Opinion Quarterly 18, 1954); of two labels it is PABAK
+- ``bennett_s``: all labels equally likely (Bennett, Alpert, Goldstein, Public Opinion Quarterly 18, 1954); of two labels PABAK
 - ``gwet_ac1``, ``gwet_ac2``: likely where the answers are hard (Gwet, Handbook of Inter-Rater Reliability, 2014, chapters 2 and 3)
 - ``percent``: none; the share of pairs that agree
 """
@@ -216,7 +216,7 @@ class _Sums:
         if self.metric == "percent":
             return 1.0
         if self.metric == "bennett_s":
-            return 1 - 1 / self.labels
+            return 1.0 - 1.0 / int(self.labels)
         if self.metric.startswith("gwet_"):
             share = (weight @ self.shares) / weight.sum(axis=1, keepdims=True)
             return np.asarray(1 - self.alike * (share * (1 - share)).sum(axis=1))

@@ -27,7 +27,7 @@ class Distance(Protocol):
         """D n, shape (V,): the distance of each answer to all votes."""
 
     def pairs(self, totals: Floats) -> Floats:
-        """n D n for each row of totals, shape (b,)."""
+        """The sum over all pairs of votes, n D n, for each row of totals, shape (b,)."""
 
 
 @dataclass(frozen=True)

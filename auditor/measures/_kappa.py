@@ -23,8 +23,8 @@ MOST_VOTE_PAIRS = 300_000_000  # pairs of votes that are looked at: above, of ev
 _WORK = 2_000_000  # pairs of votes at once
 _CELLS = 4_000_000  # numbers at once
 FIGURES = (
-    "raw", "kappa", "kappa_low", "kappa_high", "scott_pi", "pabak", "prevalence", "bias", "kappa_linear", "linear_low", "linear_high",
-    "kappa_quadratic", "quadratic_low", "quadratic_high", "tau_b",
+    "raw", "kappa", "kappa_low", "kappa_high", "scott_pi", "pabak", "prevalence", "bias", "kappa_linear", "linear_low",
+    "linear_high", "kappa_quadratic", "quadratic_low", "quadratic_high", "tau_b",
 )  # fmt: skip
 
 
@@ -52,7 +52,9 @@ class Joint:
         """Some of the pairs."""
         first, last = np.searchsorted(self.pair, [start, stop])
         cells = slice(int(first), int(last))
-        return Joint(self.a[start:stop], self.b[start:stop], self.pair[cells] - start, self.k[cells], self.l[cells], self.count[cells])
+        return Joint(
+            self.a[start:stop], self.b[start:stop], self.pair[cells] - start, self.k[cells], self.l[cells], self.count[cells]
+        )
 
 
 def joints(unit: Ints, person: Ints, label: Ints, shared: int) -> Iterator[Joint]:
@@ -122,9 +124,9 @@ def figures(joint: Joint, labels: int, place: Floats | None) -> dict[str, Floats
         place: where each label stands on a scale, shape (labels,) and ascending; None for names.
 
     Returns:
-        n (units both voted on) and `FIGURES`, each of shape (pairs,), NaN where undefined. raw: share of equal answers; kappa: Cohen's,
-        with a 95 % interval; prevalence: 0 where all labels are as frequent, 1 where one is given only, of two labels Byrt's index;
-        bias: share of answers by which the two differ in how often they give each label, of two labels Byrt's index.
+        n (units both voted on) and `FIGURES`, each of shape (pairs,), NaN where undefined. raw: share of equal answers; kappa:
+        Cohen's, with a 95 % interval; prevalence: 0 where all labels are as frequent, 1 where one is given only (of two labels Byrt's
+        index); bias: share of answers by which the two differ in how often they give each label (of two labels Byrt's index).
 
     Source:
         Cohen, EPM 20, 1960, and Psychological Bulletin 70, 1968; errors: Fleiss, Cohen, Everitt, Psychological Bulletin 72, 1969,
@@ -152,7 +154,7 @@ def _figures(joint: Joint, labels: int, place: Floats | None) -> dict[str, Float
     pairs = len(joint.a)
 
     def summed(values: Floats) -> Floats:
-        return np.bincount(joint.pair, weights=values, minlength=pairs)
+        return np.asarray(np.bincount(joint.pair, weights=values, minlength=pairs), np.float64)
 
     n = summed(joint.count)
     raw = summed(joint.count * (joint.k == joint.l)) / n
@@ -163,7 +165,8 @@ def _figures(joint: Joint, labels: int, place: Floats | None) -> dict[str, Float
                 found["kappa_quadratic"] = _moments(joint, place, n, summed)
             return found
         one, other = (
-            np.bincount(joint.pair * labels + said, weights=joint.count, minlength=pairs * labels).reshape(pairs, labels) / n[:, None]
+            np.bincount(joint.pair * labels + said, weights=joint.count, minlength=pairs * labels).reshape(pairs, labels)
+            / n[:, None]
             for said in (joint.k, joint.l)
         )
         mean = (one + other) / 2
@@ -184,7 +187,9 @@ def _figures(joint: Joint, labels: int, place: Floats | None) -> dict[str, Float
     return found
 
 
-def _kappa(joint: Joint, one: Floats, other: Floats, n: Floats, weights: Floats | None, summed: Any) -> tuple[Floats, Floats, Floats]:
+def _kappa(
+    joint: Joint, one: Floats, other: Floats, n: Floats, weights: Floats | None, summed: Any
+) -> tuple[Floats, Floats, Floats]:
     """Kappa of agreement weights (None: 1 for equal answers, else 0), and its interval."""
     share = joint.count / n[joint.pair]
     if weights is None:

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 _TASKS = (
     "SELECT task_code, task, annotators FROM vote_task WHERE NOT exclusive AND NOT numeric AND annotators > 0 ORDER BY task_code"
 )
-# A set is known by the xor of its labels' hashes and their number, an item by the sum of its sets' hashes: groups of numbers, not of
-# lists. (The hash of 0 is 0: with and without label 0 two sets would be one.)
+# A set is known by the xor of its labels' hashes and their number, an item by the sum of its sets' hashes: groups of numbers, not
+# of lists. (The hash of 0 is 0: with and without label 0 two sets would be one.)
 _SETS = """
 CREATE OR REPLACE TEMP TABLE answer_set AS
 SELECT item, annotator, hash(bit_xor(hash(label + 1)), count(*)) AS code FROM vote

@@ -65,7 +65,9 @@ def by_label(patterns: Patterns, seed: int = 0) -> dict[str, Floats]:
         differ = 2 * c * (n - c)
         each = [
             sparse.csr_array((part, counts.indices, counts.indptr), shape=counts.shape)
-            for part in (c, c * (c - 1), c * (n - 1), differ / (n - 1), differ / (n * (n - 1)), c * (c - 1) * (c - 2), c * (c - 1) * (n - 2))
+            for part in (
+                c, c * (c - 1), c * (n - 1), differ / (n - 1), differ / (n * (n - 1)), c * (c - 1) * (c - 2), c * (c - 1) * (n - 2)
+            )
         ]  # fmt: skip
         value = _statistics([items @ part for part in each], base)
         low, high = percentiles(_statistics([drawn.sums(part) for part in each], bases).reshape(len(bases), -1))

@@ -148,7 +148,9 @@ def _kendall(sums: Floats) -> Floats:
     return np.asarray(rows / (whole - columns))[..., None]
 
 
-def _judged(names: tuple[str, ...], parts: Floats, items: npt.NDArray[np.int64], statistic: object, seed: int) -> dict[str, Coefficient]:
+def _judged(
+    names: tuple[str, ...], parts: Floats, items: npt.NDArray[np.int64], statistic: object, seed: int
+) -> dict[str, Coefficient]:
     assert callable(statistic)
     with np.errstate(invalid="ignore", divide="ignore"):
         value = statistic(items.astype(np.float64) @ parts)

@@ -22,9 +22,9 @@ MEANING = "agreement of the votes of each task with 95 % intervals"
 SOURCE = (
     "Krippendorff, Content Analysis, 4th edition 2018, chapter 12; Fleiss, Psychological Bulletin 76, 1971, with pairs within "
     "items of unequal numbers; Bennett, Alpert, Goldstein, Public Opinion Quarterly 18, 1954; Gwet, Handbook of Inter-Rater "
-    "Reliability, 2014; sets: Passonneau, LREC 2006; Shrout and Fleiss, Psychological Bulletin 86, 1979; Kendall, Rank Correlation "
-    "Methods, 1948; bias: Bergsma, J. Korean Statistical Society 42, 2013; interval: bootstrap of items (Efron and Tibshirani 1993, "
-    "chapter 13)"
+    "Reliability, 2014; sets: Passonneau, LREC 2006; Shrout and Fleiss, Psychological Bulletin 86, 1979; Kendall, Rank "
+    "Correlation Methods, 1948; bias: Bergsma, J. Korean Statistical Society 42, 2013; interval: bootstrap of "
+    "items (Efron and Tibshirani 1993, chapter 13)"
 )
 KEY = ("task", "metric")
 EMPTY = "no task has votes"
@@ -50,9 +50,13 @@ COLUMNS = {
     "votes": Column("BIGINT", "votes on the items with at least two"),
     "annotators": Column("BIGINT", "known people who answered the task (kendall_w, icc_2, icc_3: who rated the same items)"),
     "reason": Column("VARCHAR", "why value or interval is NULL"),
-    "prevalence": Column("DOUBLE", "share of the commonest label among the votes; near 1, kappa and alpha can be low by that alone", "0..1"),
+    "prevalence": Column(
+        "DOUBLE", "share of the commonest label among the votes; near 1, kappa and alpha can be low by that alone", "0..1"
+    ),
     "bias": Column(
-        "DOUBLE", "how far people differ in how often they give each label: Cramer's V less what chance makes; 0 where they do not", "0..1"
+        "DOUBLE",
+        "how far people differ in how often they give each label: Cramer's V less what chance makes; 0 where they do not",
+        "0..1",
     ),
 }
 _GIVEN = (
@@ -74,8 +78,8 @@ WHERE first AND NOT several AND task = $task AND annotator IN (
 def compute(inputs: Inputs) -> pa.Table:
     """Every coefficient that the task's answers allow.
 
-    Named labels have the nominal ones, with a declared order the ordinal ones too; numbers those of ranks, intervals, ratios (if none
-    is negative) and variances; tasks whose labels do not exclude each other those of sets.
+    Named labels have the nominal ones, with a declared order the ordinal ones too; numbers those of ranks, intervals, ratios (if
+    none is negative) and variances; tasks whose labels do not exclude each other those of sets.
 
     Args:
         inputs: the measures vote, vote_pattern, vote_task, vote_code and the table ontology.

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 MEANING = "agreement on each label against all others of its task, with 95 % intervals"
 SOURCE = (
-    "specific agreement: Cicchetti and Feinstein, J. Clinical Epidemiology 43, 1990, over pairs of votes; alpha: Krippendorff, Content "
-    "Analysis, 2018, section 12.3; kappa: Fleiss, Psychological Bulletin 76, 1971, section 4; interval: bootstrap of items"
+    "specific agreement: Cicchetti and Feinstein, J. Clinical Epidemiology 43, 1990, over pairs of votes; alpha: Krippendorff, "
+    "Content Analysis, 2018, section 12.3; kappa: Fleiss, Psychological Bulletin 76, 1971, section 4; interval: bootstrap of items"
 )
 KEY = ("task", "label")
 EMPTY = "no task has named labels that exclude each other"
@@ -32,7 +32,9 @@ COLUMNS = {
     "items": Column("BIGINT", "items with at least two votes of which one is for the label: the n of the figures"),
     "votes": Column("BIGINT", "votes for the label on items with at least two votes"),
     "prevalence": Column("DOUBLE", "their share of all such votes", "0..1"),
-    "specific": Column("DOUBLE", "given a vote for the label, share of the item's other votes that give it too", "0..1", absent=_FEW),
+    "specific": Column(
+        "DOUBLE", "given a vote for the label, share of the item's other votes that give it too", "0..1", absent=_FEW
+    ),
     "specific_low": Column("DOUBLE", "lower end of its 95 % interval; NULL for fewer than 10 items", "0..1", absent=_FEW),
     "specific_high": Column("DOUBLE", "upper end", "0..1", absent=_FEW),
     "others": Column("DOUBLE", "median specific agreement of the task's other labels with an interval", "0..1"),

@@ -64,7 +64,9 @@ def compute(inputs: Inputs) -> pa.Table:
     import pyarrow as pa
 
     con = inputs.con
-    people = pa.array(con.sql("SELECT text FROM vote_code WHERE kind = 'annotator' ORDER BY code").fetchnumpy()["text"], pa.string())
+    people = pa.array(
+        con.sql("SELECT text FROM vote_code WHERE kind = 'annotator' ORDER BY code").fetchnumpy()["text"], pa.string()
+    )
     tables = [_table([], [], [], {name: np.empty(0) for name in ("n", *FIGURES)})]
     for task in _pattern.tasks(con):
         read = _pattern.read(con, task)
@@ -75,7 +77,9 @@ def compute(inputs: Inputs) -> pa.Table:
         item, annotator, label = (np.asarray(found[name]) for name in ("item", "annotator", "label"))
         for joint in joints(item, annotator, place[label], MIN_SHARED):
             numbers = figures(joint, len(read.label), read.patterns.values)
-            tables.append(_table([task.name] * len(joint.a), people.take(pa.array(joint.a)), people.take(pa.array(joint.b)), numbers))
+            tables.append(
+                _table([task.name] * len(joint.a), people.take(pa.array(joint.a)), people.take(pa.array(joint.b)), numbers)
+            )
             inputs.progress("comparing annotators", sum(table.num_rows for table in tables), None)
     return pa.concat_tables(tables)
 
@@ -84,7 +88,11 @@ def _table(task: list[str], one: object, other: object, numbers: dict[str, np.nd
     import pyarrow as pa
 
     return pa.table(
-        {"task": pa.array(task, pa.string()), "annotator_id": pa.array(one, pa.string()), "other_annotator": pa.array(other, pa.string())}
+        {
+            "task": pa.array(task, pa.string()),
+            "annotator_id": pa.array(one, pa.string()),
+            "other_annotator": pa.array(other, pa.string()),
+        }
         | {"n": pa.array(numbers["n"].astype(np.int64), pa.int64())}
         | {name: pa.array(numbers[name], pa.float64(), from_pandas=True) for name in FIGURES}
     )

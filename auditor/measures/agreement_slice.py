@@ -111,7 +111,9 @@ def _weights(rows: pa.Table, patterns: np.ndarray) -> dict[tuple[str, str, str],
     ends = rows.select(["of", "key", "value"]).append_column("at", pa.array(np.arange(rows.num_rows)))
     ends = ends.group_by(["of", "key", "value"], use_threads=False).aggregate([("at", "min"), ("at", "max")])
     made = {}
-    for of, key, value, low, high in zip(*(ends[name].to_pylist() for name in ("of", "key", "value", "at_min", "at_max")), strict=True):
+    for of, key, value, low, high in zip(
+        *(ends[name].to_pylist() for name in ("of", "key", "value", "at_min", "at_max")), strict=True
+    ):
         weight = np.zeros(len(patterns), np.int64)
         weight[place[low : high + 1]] = items[low : high + 1]
         made[of, key, value] = weight
@@ -139,7 +141,11 @@ def _compared(metric: str, patterns: Patterns, weight: np.ndarray, rest: np.ndar
         gap, error = one[0] - two[0], float(np.hypot(one[1], two[1]))
         row["difference"] = gap
         if error > 0 and not few and rest.sum() >= MIN_ITEMS:
-            row |= {"difference_low": gap - Z95 * error, "difference_high": gap + Z95 * error, "p": float(2 * special.ndtr(-abs(gap) / error))}
+            row |= {
+                "difference_low": gap - Z95 * error,
+                "difference_high": gap + Z95 * error,
+                "p": float(2 * special.ndtr(-abs(gap) / error)),
+            }
     return row
 
 
