@@ -232,17 +232,32 @@ def read_found(folder: Path) -> Found:
     return Found(folder, body)
 
 
+def asked(space: Workspace, found: Found) -> list[gate.Asked]:
+    """The checks that were asked, with the tolerances of auditor.toml as it is now."""
+    overrides = space.settings().checks.items()
+    tolerances = {name: override.tolerance for name, override in overrides if override.tolerance is not None}
+    return [dataclasses.replace(one, tolerance=tolerances.get(one.check_id, one.tolerance)) for one in found.asked]
+
+
+def verify_fresh(found: Found, at: Opened) -> None:
+    """Raise AuditorError where the findings are of another state than the workspace's."""
+    differ = freshness.changed(found.body["made_from"], made_from(at))
+    if differ:
+        raise AuditorError(
+            f"the findings are of another state: {', '.join(differ[:4])}{' …' if len(differ) > 4 else ''} changed since",
+            "run dvc repro (or auditor measure, auditor check), then auditor gate",
+        )
+
+
 def decide(space: Workspace, found: Found, as_of: dt.date) -> gate.Verdict:
     """The gate's answer for findings, under the tolerances, waivers and baseline of auditor.toml as it is now."""
     settings = space.settings()
-    tolerances = {name: override.tolerance for name, override in settings.checks.items() if override.tolerance is not None}
-    asked = [dataclasses.replace(one, tolerance=tolerances.get(one.check_id, one.tolerance)) for one in found.asked]
     con = engine.connect(space.state)
     try:
         con.execute(f"CREATE VIEW finding AS SELECT * FROM read_parquet([{literal(str(found.folder / 'findings.parquet'))}])")
         baseline = steps.read_baseline(settings, space.root)
         known = review.precisions(review.read(space.reviews))
-        return steps.decide(con, asked, found.results, found.body["units"], settings, as_of, baseline, known)
+        return steps.decide(con, asked(space, found), found.results, found.body["units"], settings, as_of, baseline, known)
     finally:
         con.close()
 
@@ -256,12 +271,7 @@ def run_gate(space: Workspace, as_of: dt.date, progress: Callable[[str, int, int
     with space.writing("gate") as work:
         found = read_found(space.findings)
         with opened(space, work, progress) as at:
-            differ = freshness.changed(found.body["made_from"], made_from(at))
-        if differ:
-            raise AuditorError(
-                f"the findings are of another state: {', '.join(differ[:4])}{' …' if len(differ) > 4 else ''} changed since",
-                "run dvc repro (or auditor measure, auditor check), then auditor gate",
-            )
+            verify_fresh(found, at)
         verdict = decide(space, found, as_of)
         summary = restore(found.body["summary"])
         inputs = [{"source": name, **note} for name, note in space.sources().items()]

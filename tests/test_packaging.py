@@ -18,7 +18,7 @@ CONTENT = ("checks", "policies", "reports")
 # Each room may import rooms on its left only (HOUSE: nothing reads rightwards).
 ORDER = [
     {"errors", "framing"},
-    {"files", "content", "hpke", "scratch"},
+    {"files", "content", "hpke", "scratch", "precision"},
     {"encoding", "ledger"},
     {"recipient"},
     {"identity"},
@@ -41,7 +41,7 @@ ORDER = [
     {"unseal"},
     {"run", "audience"},
     {"finding", "settings", "cases", "progress"},
-    {"gate", "summary"},
+    {"gate", "summary", "review"},
     {"steps"},
     # What a contract is and how it is printed know each other; only `contract` knows Great Expectations.
     {"suite", "outputs", "breach", "unmet"},
@@ -50,7 +50,8 @@ ORDER = [
     {"workspace", "protection"},
     {"release"},
     {"scaffold", "importing", "status", "opening", "pipeline", "private", "compare", "contracting"},
-    {"api"},
+    {"api", "decisions"},
+    {"judging", "results", "queue", "repair", "passing", "queueing", "scorecard"},
     {"views"},
     {"listing"},
     {"cli", "__main__"},
