@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from auditor import check as checks_module
-from auditor import content, finding, formats, gate, measure, outfolder, policy, provenance, steps
+from auditor import content, finding, formats, gate, measure, outfolder, policy, provenance, review, steps
 from auditor import settings as settings_module
 from auditor.audience import Audience, AudienceName
 from auditor.engines import duckdb as engine
@@ -117,7 +117,8 @@ class Audit:
 
         page = html.escape(self.report.read_text(encoding="utf-8"), quote=True)
         return (
-            f'<iframe title="label audit" sandbox="allow-scripts" style="width:100%;height:80vh;border:0" srcdoc="{page}"></iframe>'
+            '<iframe title="label audit" sandbox="allow-scripts allow-downloads" style="width:100%;height:80vh;border:0" '
+            f'srcdoc="{page}"></iframe>'
         )
 
 
@@ -224,6 +225,8 @@ def run(
     rules = policy.load(content.folder("policies") / "fields.toml", *([request.policy] if request.policy else []))
     key, stable = policy.read_key(request.key_file)
     baseline = steps.read_baseline(request.settings)
+    # What people said of the findings of an earlier run into the same folder.
+    said = review.read(request.out / review.FOLDER) if outfolder.is_audit(request.out) else []
     reads = _reads(request)
     # Beside `out`, so that finished files are renamed into place; private, since clear tables pass through it.
     with outfolder.working(request.out, reads) as work:
@@ -252,6 +255,7 @@ def run(
                     request.settings,
                     request.as_of,
                     baseline,
+                    review.precisions(said),
                 )
             )
             naming = {} if request.audience == "public" else policy.naming(finding.hidden_groups(con), opened.used)
@@ -282,6 +286,7 @@ def run(
             shown = html_output.Page(
                 verdict, summary, by_id, notes, session, con, audience, request.as_of, request.settings,
                 tuple(source.path.name for source in request.sources), stable=opened.stable, naming=naming,
+                standings=review.standings(said),
             )  # fmt: skip
             write_text(made / "report.html", html_output.render(shown))
         finally:

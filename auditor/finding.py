@@ -33,6 +33,9 @@ COLUMNS: dict[str, Column] = {
     "evidence": Column("VARCHAR", "the check's other columns, as a JSON object"),
 }
 ORDER = "CASE severity WHEN 'error' THEN 0 WHEN 'warning' THEN 1 ELSE 2 END, check_id, score DESC NULLS LAST, finding_id"
+# Names under which a check's evidence names a second item or annotation: a pair is found on both sides.
+OTHER_ITEMS = ("other_item", "item_a", "item_b")
+OTHER_ANNOTATIONS = ("other_annotation", "annotation_a", "annotation_b")
 # What a link template may hold in braces.
 LINK_FIELDS = ("item_id", "annotation_id", "annotator_id")
 _OPERATORS = {

@@ -4,6 +4,8 @@
 - Findings that a waiver accepts (until its date) or that the baseline had already do not count.
 - A check that failed, or one that is required and did not run, makes the verdict *incomplete*: counts that are
   not whole prove nothing. So does a run in which no check could run at all, and one without any annotation: nothing was audited.
+- Where `min_precision` is set, only checks block that are known to be right more often than that: the lower end of the interval of
+  their precision, from what people said of their findings, is above it. A check of whose findings nobody has judged any is not known.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Iterable, Mapping, Sequence
 
+    from auditor.precision import Precision
     from auditor.run import Result
     from auditor.settings import Settings
 
@@ -45,6 +48,8 @@ class Decision:
         counted: of these, neither waived nor in the baseline.
         accepted: how many the tolerance accepts.
         units: how many things of the check's unit there are.
+        precision: how often its findings are faults, where somebody judged any.
+        unproven: it would block if it were known to be as precise as the gate demands.
     """
 
     check_id: str
@@ -62,6 +67,8 @@ class Decision:
     units: int
     reason: str
     supply: str
+    precision: Precision | None = None
+    unproven: bool = False
 
 
 @dataclass(frozen=True)
@@ -87,6 +94,7 @@ def decide(
     settings: Settings,
     as_of: dt.date,
     baseline: frozenset[str] = frozenset(),
+    precision: Mapping[str, Precision] | None = None,
 ) -> Verdict:
     """Decide.
 
@@ -98,10 +106,9 @@ def decide(
         settings: tolerances, waivers, what is required.
         as_of: the date on which waivers must still hold.
         baseline: finding ids that do not count because they were there before.
+        precision: check -> how often it is right, for checks of which that is known.
     """
-    valid = [waiver for waiver in settings.waiver if waiver.until >= as_of]
-    by_finding = {waiver.finding for waiver in valid if waiver.finding}
-    by_check = {waiver.check for waiver in valid if waiver.check}
+    by_check, by_finding = waived_by(settings, as_of)
     notes = [
         f"the waiver of {waiver.finding or waiver.check} by {waiver.owner} ended on {waiver.until}"
         for waiver in settings.waiver
@@ -113,7 +120,7 @@ def decide(
         ids = list(finding_ids.get(one.check_id, ()))
         waived = len(ids) if one.check_id in by_check else sum(identity in by_finding for identity in ids)
         known = 0 if one.check_id in by_check else sum(identity in baseline and identity not in by_finding for identity in ids)
-        decisions.append(_one(one, result, waived, known, units, settings))
+        decisions.append(_one(one, result, waived, known, units, settings, (precision or {}).get(one.check_id)))
     incomplete = [decision for decision in decisions if decision.status == "incomplete"]
     failed = [decision for decision in decisions if decision.status == "failed"]
     nothing_ran = not any(decision.outcome == "found" for decision in decisions)
@@ -130,13 +137,46 @@ def decide(
     return Verdict(verdict, tuple(reasons), tuple(decisions), tuple(notes))
 
 
-def _one(one: Asked, result: Result, waived: int, known: int, units: Mapping[str, int], settings: Settings) -> Decision:
+def waived_by(settings: Settings, as_of: dt.date) -> tuple[frozenset[str], frozenset[str]]:
+    """The checks of which no finding counts, and the findings that do not, by waivers that hold on a date."""
+    valid = [waiver for waiver in settings.waiver if waiver.until >= as_of]
+    return frozenset(one.check for one in valid if one.check), frozenset(one.finding for one in valid if one.finding)
+
+
+def doubt(precision: Precision | None, least: float) -> str:
+    """Why a check is not known to be right more often than `least`; "" if it is, or if nothing is demanded.
+
+    >>> doubt(None, 0.5)
+    'none of its findings was judged, and only checks with a precision above 0.5 block'
+    """
+    if not least:
+        return ""
+    if precision is None or not precision.n:
+        return f"none of its findings was judged, and only checks with a precision above {least:g} block"
+    if precision.low > least:
+        return ""
+    judged = f"{precision.n:,} judged {'finding' if precision.n == 1 else 'findings'}"
+    return (
+        f"its precision is {precision.mean:.2f} [{precision.low:.2f}, {precision.high:.2f}] by {judged}, "
+        f"and only checks with one that is surely above {least:g} block"
+    )
+
+
+def _one(
+    one: Asked,
+    result: Result,
+    waived: int,
+    known: int,
+    units: Mapping[str, int],
+    settings: Settings,
+    precision: Precision | None,
+) -> Decision:
     amount, share = parse_tolerance(one.tolerance)
     total = units.get(one.unit, 1)
     accepted = int(amount * total + 1e-9) if share else int(amount)
     counted = result.findings - waived - known
     status: Literal["passed", "failed", "skipped", "incomplete"] = "passed"
-    reason = result.reason
+    reason, unproven = result.reason, False
     if result.outcome == "failed":
         status, reason = "incomplete", f"failed: {result.reason}"
     elif result.outcome == "skipped":
@@ -144,12 +184,13 @@ def _one(one: Asked, result: Result, waived: int, known: int, units: Mapping[str
         status = "incomplete" if required else "skipped"
         reason = f"is required and was skipped: {result.reason}" if required else result.reason
     elif counted > accepted:
-        blocks = SEVERITIES.index(one.severity) <= SEVERITIES.index(settings.gate.fail_on)
-        status = "failed" if blocks else "passed"
-        reason = f"{counted:,} {'finding' if counted == 1 else 'findings'}, {accepted:,} accepted" + (
-            "" if blocks else " (does not block)"
-        )
+        severe = SEVERITIES.index(one.severity) <= SEVERITIES.index(settings.gate.fail_on)
+        doubted = doubt(precision, settings.gate.min_precision) if severe else ""
+        unproven = bool(doubted)
+        status = "failed" if severe and not doubted else "passed"
+        aside = "" if status == "failed" else f" (does not block{f': {doubted}' if doubted else ''})"
+        reason = f"{counted:,} {'finding' if counted == 1 else 'findings'}, {accepted:,} accepted{aside}"
     return Decision(
         one.check_id, one.title, one.severity, result.outcome, status, result.findings, waived, known, counted,
-        one.tolerance, accepted, one.unit, total, reason, result.supply,
+        one.tolerance, accepted, one.unit, total, reason, result.supply, precision, unproven,
     )  # fmt: skip

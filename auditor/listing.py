@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from auditor import cases, measure, steps
+from auditor import cases, judging, measure, steps
 from auditor.check import Binder
 from auditor.errors import CheckFileError, UsageError
 from auditor.settings import suggest_check
@@ -15,14 +16,21 @@ from auditor.tables import TABLES
 
 if TYPE_CHECKING:
     from auditor.check import Check
+    from auditor.precision import Precision
 
 
 def _known(folder: Path | None) -> list[Check]:
     return steps.known_checks(Binder(measure.columns()), folder)
 
 
-def checks(folder: Path | None) -> str:
-    """One line a check, by family."""
+def checks(folder: Path | None, audit: Path | None = None) -> str:
+    """One line a check, by family, with how often it is right where people judged findings.
+
+    Args:
+        folder: the user's own checks.
+        audit: the folder of an audit whose findings were judged; None for the workspace's, if there is one.
+    """
+    known = judging.known(audit)
     lines: list[str] = []
     family = ""
     for check in sorted(_known(folder), key=lambda check: check.id):
@@ -30,8 +38,13 @@ def checks(folder: Path | None) -> str:
             family = check.family
             lines += [""] * bool(lines) + [family]
         origin = "" if check.builtin else f" ({_origin(check)})"
-        lines.append(f"  {check.id.split('/', 1)[-1]:<28} {check.header.severity:<8} {check.header.title}{origin}")
+        precise = f"{_precision(known.get(check.id)):<24}" if known else ""
+        lines.append(f"  {check.id.split('/', 1)[-1]:<28} {check.header.severity:<8} {precise}{check.header.title}{origin}")
     return "\n".join(lines)
+
+
+def _precision(one: Precision | None) -> str:
+    return f"{one.mean:.2f} [{one.low:.2f}, {one.high:.2f}] n={one.n:,}" if one else ""
 
 
 def _origin(check: Check) -> str:
@@ -41,11 +54,13 @@ def _origin(check: Check) -> str:
     return "yours, replaces the built-in one" if replaced else "yours"
 
 
-def checks_json(folder: Path | None) -> str:
+def checks_json(folder: Path | None, audit: Path | None = None) -> str:
     """All checks with their headers as JSON."""
+    known = judging.known(audit)
     listed: list[dict[str, Any]] = [
         {"id": check.id, "builtin": check.builtin, **check.header.model_dump(mode="json"),
-         "reads": {name: sorted(columns) for name, columns in sorted(check.reads.items())}}
+         "reads": {name: sorted(columns) for name, columns in sorted(check.reads.items())},
+         **({"precision": asdict(known[check.id])} if check.id in known else {})}
         for check in _known(folder)
     ]  # fmt: skip
     return json.dumps(listed, indent=2, ensure_ascii=False)

@@ -120,6 +120,11 @@ def _verify_contents(out: Path, target: Path) -> None:
             raise UsageError(f"{out}: its {MEASURES}/{path.name} is no plain file", f"remove it, or {_ELSEWHERE}")
 
 
+def is_audit(folder: Path) -> bool:
+    """Whether a folder holds an audit of ours."""
+    return _ours(folder / "verdict.json")
+
+
 def _ours(verdict: Path) -> bool:
     try:
         about = verdict.lstat()

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import auditor
-from auditor import finding, freshness, gate, journal, policy, release, steps, suite, unmet
+from auditor import finding, freshness, gate, journal, policy, release, review, steps, suite, unmet
 from auditor.audience import Audience
 from auditor.engines import duckdb as engine
 from auditor.errors import AuditorError
@@ -223,16 +223,32 @@ def read_found(folder: Path) -> Found:
     return Found(folder, body)
 
 
+def asked(space: Workspace, found: Found) -> list[gate.Asked]:
+    """The checks that were asked, with the tolerances of auditor.toml as it is now."""
+    overrides = space.settings().checks.items()
+    tolerances = {name: override.tolerance for name, override in overrides if override.tolerance is not None}
+    return [dataclasses.replace(one, tolerance=tolerances.get(one.check_id, one.tolerance)) for one in found.asked]
+
+
+def verify_fresh(found: Found, at: Opened) -> None:
+    """Raise AuditorError where the findings are of another state than the workspace's."""
+    differ = freshness.changed(found.body["made_from"], made_from(at))
+    if differ:
+        raise AuditorError(
+            f"the findings are of another state: {', '.join(differ[:4])}{' …' if len(differ) > 4 else ''} changed since",
+            "run dvc repro (or auditor measure, auditor check), then auditor gate",
+        )
+
+
 def decide(space: Workspace, found: Found, as_of: dt.date) -> gate.Verdict:
     """The gate's answer for findings, under the tolerances, waivers and baseline of auditor.toml as it is now."""
     settings = space.settings()
-    tolerances = {name: override.tolerance for name, override in settings.checks.items() if override.tolerance is not None}
-    asked = [dataclasses.replace(one, tolerance=tolerances.get(one.check_id, one.tolerance)) for one in found.asked]
     con = engine.connect(space.state)
     try:
         con.execute(f"CREATE VIEW finding AS SELECT * FROM read_parquet([{literal(str(found.folder / 'findings.parquet'))}])")
         baseline = steps.read_baseline(settings, space.root)
-        return steps.decide(con, asked, found.results, found.body["units"], settings, as_of, baseline)
+        known = review.precisions(review.read(space.reviews))
+        return steps.decide(con, asked(space, found), found.results, found.body["units"], settings, as_of, baseline, known)
     finally:
         con.close()
 
@@ -246,16 +262,14 @@ def run_gate(space: Workspace, as_of: dt.date, progress: Callable[[str, int, int
     with space.writing("gate") as work:
         found = read_found(space.findings)
         with opened(space, work, progress) as at:
-            differ = freshness.changed(found.body["made_from"], made_from(at))
-        if differ:
-            raise AuditorError(
-                f"the findings are of another state: {', '.join(differ[:4])}{' …' if len(differ) > 4 else ''} changed since",
-                "run dvc repro (or auditor measure, auditor check), then auditor gate",
-            )
+            verify_fresh(found, at)
         verdict = decide(space, found, as_of)
         summary = restore(found.body["summary"])
         inputs = [{"source": name, **note} for name, note in space.sources().items()]
-        text = json_output.verdict(verdict, summary, inputs, as_of, "internal", space.settings(), found.body["findings_sha256"])
+        said = review.digest(review.read(space.reviews))
+        text = json_output.verdict(
+            verdict, summary, inputs, as_of, "internal", space.settings(), found.body["findings_sha256"], said
+        )
         write_text(space.verdict, text)
         return verdict, summary
 
@@ -266,7 +280,9 @@ def run_report(space: Workspace, as_of: dt.date, progress: Callable[[str, int, i
         found = read_found(space.findings)
         made = work / "made"
         write_text(made / "report.html", page(at, found, as_of))
-        write_text(made / "of.json", json.dumps({"findings_sha256": found.body["findings_sha256"]}) + "\n")
+        said = review.digest(review.read(space.reviews))
+        of = {"findings_sha256": found.body["findings_sha256"], **({"reviews_sha256": said} if said else {})}
+        write_text(made / "of.json", json.dumps(of) + "\n")
         space.verify_ours(space.report)
         journal.commit(space.root, {made: space.report})
         return space.report / "report.html"
@@ -300,6 +316,7 @@ def page(at: Opened, found: Found, as_of: dt.date) -> str:
                 at.settings,
                 tuple(at.space.sources()),
                 naming=policy.naming(finding.hidden_groups(con), at.pseudonyms),
+                standings=review.standings(review.read(at.space.reviews)),
             )
         )
     finally:
@@ -379,4 +396,5 @@ def _decided(space: Workspace, found: Found) -> bool:
         body = json.loads(space.verdict.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    return bool(body.get("findings_sha256") == found.body["findings_sha256"])
+    said = review.digest(review.read(space.reviews))
+    return bool(body.get("findings_sha256") == found.body["findings_sha256"] and body.get("reviews_sha256", "") == said)

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 MANIFEST = "label-auditor/release/1"
 # What git keeps of a workspace; other files of the repository are none of a release's business.
 _IN_GIT = (
-    "auditor.toml", "auditor.schema.json", "checks", "policies", "grants", "ledger", "sources", "releases", "verdict.json",
-    "dvc.yaml", "dvc.lock", "tables.dvc", ".gitignore", ".dvcignore", ".dvc/config", ".dvc/.gitignore",
+    "auditor.toml", "auditor.schema.json", "checks", "policies", "grants", "ledger", "reviews", "sources", "releases",
+    "verdict.json", "dvc.yaml", "dvc.lock", "tables.dvc", ".gitignore", ".dvcignore", ".dvc/config", ".dvc/.gitignore",
 )  # fmt: skip
 # What differs from release to release even if nothing changed.
 _OF_THE_ACT = (":(exclude)releases", ":(exclude)verdict.json")

@@ -78,6 +78,18 @@ class GateSettings(_Strict):
     fail_on: Severity = "error"
     require: tuple[str, ...] = ()
     baseline: str = Field(default="", description="findings.parquet of an earlier audit: only findings that it lacks count")
+    min_precision: Annotated[float, Field(ge=0, lt=1)] = Field(
+        default=0.0,
+        description="only checks block whose precision, by what people said of their findings (auditor review), is surely above this",
+    )
+
+    @field_validator("min_precision", mode="before")
+    @classmethod
+    def _number(cls, value: object) -> object:
+        # Before pydantic turns true into 1, and "0.5" into a number.
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise ValueError("a precision is a number from 0 to less than 1")  # noqa: TRY004  # pydantic makes a message of it
+        return value
 
 
 class Settings(_Strict):

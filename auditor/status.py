@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from auditor import content, freshness
+from auditor import content, freshness, review
 from auditor.door import hidden_fields, treatments
 from auditor.errors import AuditorError
 from auditor.files import sha256_file
@@ -119,6 +119,8 @@ def _verdict(space: Workspace, findings: Line, today: dt.date) -> Line:
         return Line("verdict", "stale", f"the findings are {findings.state}", "auditor gate")
     if body["findings_sha256"] != sha256_file(space.findings / "findings.parquet"):
         return Line("verdict", "stale", "it is of other findings", "auditor gate")
+    if body.get("reviews_sha256", "") != review.digest(review.read(space.reviews)):
+        return Line("verdict", "stale", "people judged more findings", "auditor gate")
     settings = space.settings()
     if body["settings"] != settings.model_dump(mode="json", exclude_defaults=True):
         return Line("verdict", "stale", "auditor.toml changed", "auditor gate")
@@ -140,6 +142,8 @@ def _report(space: Workspace, findings: Line) -> Line:
     of = json.loads((space.report / "of.json").read_text(encoding="utf-8")) if (space.report / "of.json").is_file() else {}
     if of.get("findings_sha256") != sha256_file(space.findings / "findings.parquet"):
         return Line("report", "stale", "it is of other findings", "auditor report")
+    if of.get("reviews_sha256", "") != review.digest(review.read(space.reviews)):
+        return Line("report", "stale", "people judged more findings", "auditor report")
     return Line("report", "fresh", "report/report.html")
 
 

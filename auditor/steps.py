@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection as Connection
 
     from auditor.check import Check
+    from auditor.precision import Precision
     from auditor.run import Session
     from auditor.settings import Settings
 
@@ -123,13 +124,14 @@ def decide(
     settings: Settings,
     as_of: dt.date,
     baseline: frozenset[str],
+    precision: Mapping[str, Precision],
 ) -> gate.Verdict:
     """The gate's answer for the findings in the table `finding` of `con`."""
     ids: dict[str, list[str]] = {}
     if settings.waiver or baseline:
         for check_id, finding_id in con.execute("SELECT check_id, finding_id FROM finding").fetchall():
             ids.setdefault(check_id, []).append(finding_id)
-    return gate.decide(asked, results, ids, units, settings, as_of, baseline)
+    return gate.decide(asked, results, ids, units, settings, as_of, baseline, precision)
 
 
 def read_baseline(settings: Settings, root: Path | None = None) -> frozenset[str]:

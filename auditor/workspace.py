@@ -74,6 +74,11 @@ class Workspace:
         return self.root / "findings"
 
     @property
+    def reviews(self) -> Path:
+        """What people said of findings: a file a person."""
+        return self.root / "reviews"
+
+    @property
     def report(self) -> Path:
         """The report's folder."""
         return self.root / "report"

@@ -18,7 +18,7 @@ CONTENT = ("checks", "policies", "reports")
 # Each room may import rooms on its left only (HOUSE: nothing reads rightwards).
 ORDER = [
     {"errors", "framing", "ahead"},
-    {"files", "content", "hpke", "scratch"},
+    {"files", "content", "hpke", "scratch", "precision"},
     {"git"},
     {"encoding", "ledger"},
     {"recipient"},
@@ -43,7 +43,7 @@ ORDER = [
     {"unseal"},
     {"run", "audience"},
     {"finding", "settings", "cases", "progress"},
-    {"gate", "summary"},
+    {"gate", "summary", "review"},
     {"steps"},
     # What a contract is and how it is printed know each other; only `contract` knows Great Expectations.
     {"suite", "outputs", "attribute", "breach", "unmet"},
@@ -52,7 +52,8 @@ ORDER = [
     {"workspace", "protection"},
     {"release"},
     {"scaffold", "importing", "status", "opening", "pipeline", "private", "compare", "contracting"},
-    {"api"},
+    {"api", "decisions"},
+    {"judging", "results", "queue", "repair", "passing", "queueing", "scorecard"},
     {"views"},
     {"listing"},
     {"cli", "__main__"},

@@ -13,7 +13,7 @@ import click
 
 import auditor
 from auditor import stopping
-from auditor.cli import audit, contract, inspect, seal, view, workspace
+from auditor.cli import audit, contract, inspect, review, seal, view, workspace
 from auditor.errors import AuditorError
 
 
@@ -67,7 +67,7 @@ def cli() -> None:
 
 for command in (
     audit.audit, workspace.init, workspace.import_, workspace.forget, workspace.measure, workspace.check, workspace.gate,
-    workspace.report, workspace.status, workspace.release, workspace.releases, workspace.diff, view.view,
+    workspace.report, workspace.status, workspace.release, workspace.releases, workspace.diff, view.view, review.review, review.queue,
     inspect.checks, inspect.explain, inspect.tables, seal.identity, seal.open_, seal.access, contract.contract,
 ):  # fmt: skip
     cli.add_command(command)

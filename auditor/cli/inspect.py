@@ -11,16 +11,20 @@ from auditor.cli.options import FOLDER
 
 @click.command()
 @click.option("--checks", "folder", type=FOLDER, help="A folder of your own checks.")
+@click.option("--audit", type=FOLDER, help="The folder of an audit whose findings were judged; the workspace's when not given.")
 @click.option("--test", "run_cases", is_flag=True, help="Run the cases beside the checks.")
 @click.option("--json", "as_json", is_flag=True, help="Print them as JSON.")
-def checks(folder: Path | None, run_cases: bool, as_json: bool) -> None:
-    """List the checks; your own replace built-in ones of the same name."""
+def checks(folder: Path | None, audit: Path | None, run_cases: bool, as_json: bool) -> None:
+    """List the checks; your own replace built-in ones of the same name.
+
+    Where people judged findings (auditor review), it shows how often each check is right, with a 95 % interval.
+    """
     from auditor import listing
 
     if run_cases:
         click.echo(listing.run_cases(folder))
     else:
-        click.echo(listing.checks_json(folder) if as_json else listing.checks(folder))
+        click.echo(listing.checks_json(folder, audit) if as_json else listing.checks(folder, audit))
 
 
 @click.command()

@@ -1,4 +1,7 @@
-"""findings.csv: the findings for a spreadsheet. Cells that a spreadsheet would run as formulas begin with an apostrophe."""
+"""findings.csv: the findings for a spreadsheet, with an empty column `decision` for those who judge them.
+
+Cells that a spreadsheet would run as formulas begin with an apostrophe.
+"""
 
 from __future__ import annotations
 
@@ -42,6 +45,8 @@ def write(con: Connection, path: Path) -> None:
             continue
         clean = f"regexp_replace(\"{name}\", {literal(UNSEEN_SQL)}, '\ufffd', 'g')"
         cells.append(f"CASE WHEN regexp_matches({clean}, {literal(_FORMULA)}) THEN '''' || {clean} ELSE {clean} END AS \"{name}\"")
+    # Empty, to be filled in: `auditor review --import` reads it back.
+    cells.append("CAST(NULL AS VARCHAR) AS decision")
     with replacing(path) as temporary:
         plain = temporary.with_suffix(".plain")
         try:

@@ -12,7 +12,7 @@ from auditor.outputs import order
 if TYPE_CHECKING:
     import datetime as dt
 
-    from auditor.gate import Verdict
+    from auditor.gate import Decision, Verdict
     from auditor.settings import Settings
     from auditor.summary import Summary
 
@@ -27,6 +27,7 @@ def verdict(
     audience: str,
     settings: Settings,
     findings_sha256: str,
+    reviews_sha256: str = "",
 ) -> str:
     """The verdict as JSON text, keys in a fixed order."""
     body = {
@@ -42,7 +43,19 @@ def verdict(
         "settings": settings.model_dump(mode="json", exclude_defaults=True) if audience == "internal" else {},
         "summary": dataclasses.asdict(summary),
         "findings_sha256": findings_sha256,
+        # What people said of the findings that this counts on; not there where nobody said anything.
+        **({"reviews_sha256": reviews_sha256} if reviews_sha256 else {}),
         "notes": list(verdict.notes),
-        "checks": [dataclasses.asdict(decision) for decision in verdict.decisions],
+        "checks": [_decision(one) for one in verdict.decisions],
     }
     return json.dumps(body, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _decision(one: Decision) -> dict[str, Any]:
+    """A decision; without what is known of the check's precision where nobody judged any of its findings."""
+    body = dataclasses.asdict(one)
+    if one.precision is None:
+        del body["precision"]
+    if not one.unproven:
+        del body["unproven"]
+    return body

@@ -31,18 +31,21 @@ def warned(decisions: Iterable[Decision]) -> list[Decision]:
 
 def warned_sentence(decisions: Iterable[Decision]) -> str:
     """What a verdict says of `warned`; "" where there are none."""
+    decisions = list(decisions)
     number = len(warned(decisions))
     if not number:
         return ""
     one = "1 check is over its tolerance but only warns"
-    return (
-        f"{one if number == 1 else f'{number} checks are over their tolerance but only warn'}: {would_block(decisions)} would block"
-    )
+    said = one if number == 1 else f"{number} checks are over their tolerance but only warn"
+    unproven = sum(found.unproven for found in warned(decisions))
+    parts = [f"{would_block(decisions)} would block"] if unproven < number else []
+    parts += [f"{unproven} {'is' if unproven == 1 else 'are'} not known to be precise enough to block"] if unproven else []
+    return f"{said}: {', '.join(parts)}"
 
 
 def would_block(decisions: Iterable[Decision]) -> str:
-    """The setting under which the checks that only warn would block; "" where there are none."""
-    found = [one.severity for one in warned(decisions)]
+    """The setting under which checks that only warn for their severity would block; "" where there are none."""
+    found = [one.severity for one in warned(decisions) if not one.unproven]
     return f'[gate] fail_on = "{max(found, key=SEVERITIES.index)}"' if found else ""
 
 

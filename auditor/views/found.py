@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from auditor.finding import OTHER_ANNOTATIONS, OTHER_ITEMS
 from auditor.outputs.escape import shorten, visible
 from auditor.views.tags import PREFIX
 
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
 SEVERITIES = ("info", "warning", "error")
 # Messages a sample holds, and characters of one.
 MAX_MESSAGES, MAX_MESSAGE = 20, 300
-# Names under which a check's evidence names a second item or annotation: a pair is found on both sides.
-_ITEMS = ("other_item", "item_a", "item_b")
-_ANNOTATIONS = ("other_annotation", "annotation_a", "annotation_b")
 
 
 @dataclass
@@ -73,8 +71,8 @@ def by_item(con: Connection, findings: Path, annotation: Path) -> tuple[dict[str
         WITH one AS (SELECT *, row_number() OVER () AS nth FROM read_parquet([$findings])),
         named AS (
           SELECT nth, item_id, annotation_id FROM one
-          UNION SELECT nth, json_extract_string(evidence, '$.' || key), NULL FROM one, unnest({list(_ITEMS)}) AS t(key)
-          UNION SELECT nth, NULL, json_extract_string(evidence, '$.' || key) FROM one, unnest({list(_ANNOTATIONS)}) AS t(key)
+          UNION SELECT nth, json_extract_string(evidence, '$.' || key), NULL FROM one, unnest({list(OTHER_ITEMS)}) AS t(key)
+          UNION SELECT nth, NULL, json_extract_string(evidence, '$.' || key) FROM one, unnest({list(OTHER_ANNOTATIONS)}) AS t(key)
         ), placed AS (
           SELECT nth, coalesce(a.item_id, named.item_id) AS item_id, named.annotation_id
           FROM named LEFT JOIN (SELECT annotation_id, item_id FROM read_parquet([$annotation])) AS a

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from auditor.audience import Audience
     from auditor.check import Check
     from auditor.gate import Decision, Verdict
+    from auditor.review import Standing
     from auditor.run import Session
     from auditor.summary import Summary
 
@@ -44,6 +45,7 @@ class Page:
         inputs: names of the sources' files or folders.
         stable: findings have the same ids in the next run.
         naming: attribute -> the policy's line that shows its values, where a finding shows a pseudonym of one.
+        standings: finding -> what people said of it.
     """
 
     verdict: Verdict
@@ -58,6 +60,7 @@ class Page:
     inputs: tuple[str, ...] = ()
     stable: bool = True
     naming: Mapping[str, str] = field(default_factory=dict)
+    standings: Mapping[str, Standing] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -107,6 +110,7 @@ def render(page: Page) -> str:
         "body.html",
         page=page,
         public=page.audience.name == "public",
+        standings={} if page.audience.name == "public" else page.standings,
         decisions=decisions,
         blocking=[one for one in decisions if one.check_id in blocking],
         counts={"ran": sum(one.outcome == "found" for one in decisions), "all": len(decisions)},
