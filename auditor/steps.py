@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from auditor.settings import Settings
 
 # Measures that the report and the summary show whenever they can be computed.
-SHOWN_MEASURES = ("class_balance", "item_vote", "agreement", "confusion", "annotator_summary")
+SHOWN_MEASURES = ("class_balance", "item_vote", "agreement", "agreement_label", "agreement_pair", "confusion", "annotator_summary")
 
 
 def known_checks(binder: checks_module.Binder, own: Path | None) -> list[Check]:
