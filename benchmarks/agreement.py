@@ -12,9 +12,10 @@ import numpy as np
 from benchmarks.timing import Figure, as_base_install, once, paired
 
 ROWS = 10_000_000
-PAIR_ROWS, PAIR_PEOPLE = 1_000_000, 100
+PAIR_ROWS, PAIR_PEOPLE = 2_000_000, 300
 VOTES = 3
 LABELS = 5
+BASE = ("vote", "vote_code", "vote_task", "vote_item")  # what the figures of alpha start from; those of pairs have the patterns too
 
 
 def generate(folder: Path, rows: int, people: int) -> None:
@@ -39,7 +40,8 @@ def generate(folder: Path, rows: int, people: int) -> None:
         write_parquet(con, select_typed(relation, present, table.columns), table.key, folder / f"{name}.parquet")
     con.close()
     _session(folder, folder / "measures", ()).measure("vote_task")
-    _session(folder, folder / "measures", ("vote", "vote_code", "vote_task")).measure("vote_item")
+    _session(folder, folder / "measures", BASE[:3]).measure("vote_item")
+    _session(folder, folder / "measures", BASE).measure("vote_pattern")
 
 
 def _session(folder: Path, measures: Path, known: tuple[str, ...]):
@@ -60,7 +62,7 @@ def _session(folder: Path, measures: Path, known: tuple[str, ...]):
 def ours(folder: Path, name: str) -> None:
     """One measure from the votes."""
     with tempfile.TemporaryDirectory() as work:
-        session = _session(folder, Path(work), ("vote", "vote_code", "vote_task", "vote_item"))
+        session = _session(folder, Path(work), BASE if name == "agreement" else (*BASE, "item_vote", "vote_pattern"))
         assert session.measure(name) is None
 
 
@@ -70,7 +72,7 @@ def peer_alpha(folder: Path) -> None:
     import pandas as pd
 
     votes = pd.read_parquet(folder / "measures" / "vote.parquet", columns=["item", "annotator", "label"])
-    counts = votes.groupby(["item", "label"]).size().unstack(fill_value=0).to_numpy()
+    counts = pd.crosstab(votes["item"], votes["label"]).to_numpy()
     for level in ("nominal", "ordinal", "interval"):
         krippendorff.alpha(value_counts=counts, value_domain=np.arange(1.0, LABELS + 1), level_of_measurement=level)
 
@@ -160,7 +162,7 @@ def pairs(cache: Path, shape: str) -> Line:
 
 
 def _made(folder: Path, rows: int, people: int) -> Path:
-    if not (folder / "measures" / "vote_item.parquet").is_file():
+    if not (folder / "measures" / "vote_pattern.parquet").is_file():
         once(["-m", "benchmarks.agreement", "generate", str(folder), str(rows), str(people)])
     return folder
 
