@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _FREE = frozenset({"text", "x", "polygon", "mask", "keypoints", "start_char", "start_s"})
 _OF_PIXELS = {"needs pixels", "no row has item.width", "no row has item.height"}
 # Measures that the report and the summary show whenever they can be computed.
-SHOWN_MEASURES = ("class_balance", "item_vote", "agreement", "confusion", "annotator_summary")
+SHOWN_MEASURES = ("class_balance", "item_vote", "agreement", "agreement_label", "agreement_pair", "confusion", "annotator_summary")
 
 
 def known_checks(binder: checks_module.Binder, own: Path | None) -> list[Check]:

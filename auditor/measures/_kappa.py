@@ -125,8 +125,8 @@ def figures(joint: Joint, labels: int, place: Floats | None) -> dict[str, Floats
 
     Returns:
         n (units both voted on) and `FIGURES`, each of shape (pairs,), NaN where undefined. raw: share of equal answers; kappa:
-        Cohen's, with a 95 % interval; prevalence: 0 where all labels are as frequent, 1 where one is given only (of two labels Byrt's
-        index); bias: share of answers by which the two differ in how often they give each label (of two labels Byrt's index).
+        Cohen's, with a 95 % interval; prevalence: 0 where all labels are as frequent, 1 where one is given only (of two labels
+        Byrt's index); bias: share of answers by which the two differ in how often they give each label (of two Byrt's index).
 
     Source:
         Cohen, EPM 20, 1960, and Psychological Bulletin 70, 1968; errors: Fleiss, Cohen, Everitt, Psychological Bulletin 72, 1969,

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 MEANING = "odds of each label in a group of annotators against the others on the same items (differential item functioning)"
 SOURCE = (
     "Mantel and Haenszel, JNCI 22, 1959; Holland and Thayer, in Wainer and Braun, Test Validity, 1988, each item a stratum; "
-    "classes: Zwick and Ercikan, J. Educational Measurement 26, 1989; error clustered by annotator: Liang, Biometrics 41, 1985; the group "
-    "drawn by lot: Mielke and Berry, Permutation Methods, 2007, chapter 2; Benjamini and Hochberg, JRSS B 57, 1995"
+    "classes: Zwick and Ercikan, J. Educational Measurement 26, 1989; error clustered by annotator: Liang, Biometrics 41, 1985; "
+    "the group drawn by lot: Mielke and Berry, Permutation Methods, 2007, chapter 2; Benjamini and Hochberg, JRSS B 57, 1995"
 )
 KEY = ("task", "key", "value", "label")
 EMPTY = "no attribute of annotators makes two groups that voted"

@@ -14,6 +14,7 @@
 -- min_items = { value = 30, help = "items with two votes of which one gives the label" }
 -- max_agreement = { value = 0.5, help = "the interval of the label's agreement must end below, 0..1" }
 -- min_gap = { value = 0.25, help = "how far it must end below the median of the other labels" }
+-- min_labels = { value = 3, help = "labels of the task; of two, each is as unclear as the other" }
 -- max_third = { value = 0.6, help = "where items have three votes: the interval of how often a third gives the label where two do must end below, 0..1" }
 -- ///
 SELECT task, label, items AS n, votes, prevalence, specific, specific_low, specific_high, others, alpha, third, confused, confused_share,
@@ -21,6 +22,6 @@ SELECT task, label, items AS n, votes, prevalence, specific, specific_low, speci
        format('where one person gives {}, another does so in {:.0f} % (95 % interval {:.0f} to {:.0f} %, {:,} items), for the median other label in {:.0f} %; {}',
               label, 100 * specific, 100 * specific_low, 100 * specific_high, items, 100 * others,
               coalesce(format('{} is given instead in {:.0f} % of the differing pairs', confused, 100 * confused_share), 'nothing is given instead')) AS message
-FROM agreement_label
+FROM (SELECT *, count(*) OVER (PARTITION BY task) AS labels FROM agreement_label)
 WHERE items >= $min_items AND specific_high < $max_agreement AND specific_high < others - $min_gap
-  AND coalesce(third_high, 0) < $max_third
+  AND coalesce(third_high, 0) < $max_third AND labels >= $min_labels
