@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from auditor.cli import seal
 from auditor.cli.options import FILE, FOLDER, reading, request
 
 if TYPE_CHECKING:
@@ -86,3 +87,29 @@ def queue(sources: tuple[Path, ...], audit: Path | None, target: Path | None, ki
     asked = asked_of(sources, audit, **options)
     with progress.shown() as show:
         queueing.run(asked, audit, target, kind, limit, until_pass=until_pass, progress=show)
+
+
+@click.command()
+@click.argument("sources", nargs=-1, type=click.Path(path_type=Path), metavar="[SOURCE…]")
+@reading
+@_AUDIT
+@click.option("--scorecards", "target", type=click.Path(path_type=Path), metavar="DIR",
+              help="Write a page and a JSON file for each annotator into this private folder.")  # fmt: skip
+@click.option("--purpose", default="", help="Show names: open annotator.name for this purpose, as the policy permits your identity.")
+@seal.identity_options
+@more_options
+def annotators(
+    sources: tuple[Path, ...], audit: Path | None, target: Path | None, purpose: str, file: Path | None, passphrase_file: Path | None,
+    **options: Any,
+) -> None:  # fmt: skip
+    """Show each annotator beside the others: answers, how many are right, how fast, the commonest slip.
+
+    Annotators appear as findings show them. Of fewer than 20 answers nothing is said. Scorecards are part of no report and no
+    audit: they are written only here, for you to hand on.
+    """
+    from auditor import carding, progress
+
+    asked = asked_of(sources, audit, **options)
+    naming = carding.Naming(seal.load_identity(file, passphrase_file), purpose) if purpose else None
+    with progress.shown() as show:
+        carding.run(asked, audit, target, naming, show)
