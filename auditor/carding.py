@@ -60,7 +60,8 @@ def run(
         click.echo(out.table(made, scorecard.LEAST, names=bool(names)))
         if folder is not None:
             if naming is not None and of.space is not None:
-                entry = {"action": "scorecards", "field": _NAME, "purpose": naming.purpose, "cards": len(made)}
+                entry: dict[str, str | int] = {"action": "scorecards", "field": _NAME, "purpose": naming.purpose}
+                entry["cards"] = len(made)
                 ledger.append(of.space.root / "ledger", naming.who.name, vault.now(), entry)
             _write(of, made, folder)
             click.echo(f"{len(made):,} scorecards in {target}, for you alone: hand each to its annotator", err=True)
@@ -102,6 +103,7 @@ def _texts(of: Results, made: tuple[Card, ...]) -> Mapping[str, str]:
         return {}
     items = sorted({one.item_id for card in made for part in card.parts for one in part.examples})
     rows = of.con.execute(
-        f"SELECT item_id, left(text, {_TEXT}) FROM the_item WHERE text IS NOT NULL AND item_id IN (SELECT unnest($items))", {"items": items}
+        f"SELECT item_id, left(text, {_TEXT}) FROM the_item WHERE text IS NOT NULL AND item_id IN (SELECT unnest($items))",
+        {"items": items},
     ).fetchall()
     return dict(rows)

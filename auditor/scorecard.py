@@ -1,7 +1,7 @@
 """Annotators beside their peers: how many answers, how many right, how fast, the commonest slip with examples that show it.
 
-Nothing is said of anybody on thin evidence: below `LEAST` answers no accuracy is compared, and a slip is one only where it is commoner
-than among the others after correction over all annotators and pairs of labels (Benjamini-Hochberg, in the measure `annotator_slip`).
+Nothing is said of anybody on thin evidence: below `LEAST` answers no accuracy is compared, and a slip stands out only where it is
+commoner than among the others after correction over all annotators and pairs of labels (Benjamini-Hochberg, `annotator_slip`).
 """
 
 from __future__ import annotations
@@ -150,16 +150,19 @@ def cards(of: Results, names: Mapping[str, str] | None = None, *, examples: bool
 
 
 def _rows(of: Results) -> list[dict[str, Any]]:
-    """One row an annotator and task; accuracy by `annotator_skill` where it is there, else by gold, else by the others' majority."""
+    """One row an annotator and task; accuracy by `annotator_skill` if it is there, else by gold, else by the others' majority."""
     skill = of.view("annotator_skill")
     own = "gold_compared >= compared AND gold_compared > 0"
     if {"n", "accuracy", "low", "high"} <= skill:
         accuracy = "k.n AS n, k.accuracy AS accuracy, k.low AS low, k.high AS high, 'the consensus' AS against"
-        joined = "LEFT JOIN (SELECT DISTINCT ON (annotator_id, task) * FROM annotator_skill ORDER BY ALL) AS k USING (annotator_id, task)"
+        one = "SELECT DISTINCT ON (annotator_id, task) * FROM annotator_skill ORDER BY ALL"
+        joined = f"LEFT JOIN ({one}) AS k USING (annotator_id, task)"
     else:
         accuracy = (
-            f"CASE WHEN {own} THEN gold_compared ELSE compared END AS n, CASE WHEN {own} THEN gold_agreement ELSE agreement END AS accuracy, "
-            f"CASE WHEN {own} THEN gold_low ELSE agreement_low END AS low, CASE WHEN {own} THEN gold_high ELSE agreement_high END AS high, "
+            f"CASE WHEN {own} THEN gold_compared ELSE compared END AS n, "
+            f"CASE WHEN {own} THEN gold_agreement ELSE agreement END AS accuracy, "
+            f"CASE WHEN {own} THEN gold_low ELSE agreement_low END AS low, "
+            f"CASE WHEN {own} THEN gold_high ELSE agreement_high END AS high, "
             f"CASE WHEN {own} THEN 'gold' ELSE 'the majority of the others' END AS against"
         )
         joined = ""
@@ -181,7 +184,9 @@ def _rows(of: Results) -> list[dict[str, Any]]:
     for row in rows:
         if row["accuracy"] is not None and row["n"] >= LEAST:
             counted.setdefault(row["task"], []).append((row["annotator_id"], row["accuracy"]))
-    return [row | {"peers": _peers([one for who, one in counted.get(row["task"], ()) if who != row["annotator_id"]])} for row in rows]
+    return [
+        row | {"peers": _peers([one for who, one in counted.get(row["task"], ()) if who != row["annotator_id"]])} for row in rows
+    ]
 
 
 def _peers(accuracies: list[float]) -> Peers | None:
@@ -198,8 +203,8 @@ def _slips(of: Results) -> dict[tuple[str, str], Slip]:
     if not of.view("annotator_slip"):
         return {}
     rows = of.con.execute(
-        "SELECT task, annotator_id, label, truth, x, n, rate, low, high, peer_rate, coalesce(q < $level, false) AS out FROM annotator_slip "
-        "WHERE n >= $least AND x > 1 "
+        "SELECT task, annotator_id, label, truth, x, n, rate, low, high, peer_rate, coalesce(q < $level, false) AS out "
+        "FROM annotator_slip WHERE n >= $least AND x > 1 "
         "QUALIFY row_number() OVER (PARTITION BY task, annotator_id ORDER BY out DESC, x DESC, rate DESC, truth, label) = 1",
         {"level": FALSE_SHARE, "least": LEAST},
     ).fetchall()
@@ -224,10 +229,12 @@ def _examples(of: Results, slips: Mapping[tuple[str, str], Slip]) -> dict[tuple[
           JOIN code AS l ON l.kind = 'label' AND l.text = s.given JOIN code AS o ON o.kind = 'label' AND o.text = s.truth
         ), shown AS (
           SELECT w.task, w.who, w.given, w.truth, v.item, v.task AS task_code, w.others, v.gold, w.annotator
-          FROM vote AS v JOIN wanted AS w ON v.task = w.task_code AND v.annotator = w.annotator AND v.label = w.label AND v.others = w.others
+          FROM vote AS v JOIN wanted AS w
+            ON v.task = w.task_code AND v.annotator = w.annotator AND v.label = w.label AND v.others = w.others
           WHERE v.first AND NOT v.several
         ), counted AS (
-          SELECT s.task, s.who, s.given, s.truth, s.item, s.gold, s.others, count(*) FILTER (v.label = s.others) AS votes, count(*) AS of
+          SELECT s.task, s.who, s.given, s.truth, s.item, s.gold, s.others,
+                 count(*) FILTER (v.label = s.others) AS votes, count(*) AS of
           FROM shown AS s JOIN vote AS v ON v.item = s.item AND v.task = s.task_code AND v.first AND NOT v.several
             AND v.annotator IS DISTINCT FROM s.annotator
           GROUP BY ALL

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import stat
 import subprocess
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from auditor import outfolder, workspace
 from auditor.errors import AuditorError, UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 MODE = 0o700
 _HINT = "choose private/scorecards in a workspace, or a folder outside of any repository"
@@ -54,7 +56,7 @@ def _outside_of(path: Path, target: Path, space: workspace.Workspace) -> None:
 
 
 def _tracked_by_dvc(above: Path) -> bool:
-    return above.parent.is_dir() and (above.parent / f"{above.name}.dvc").is_file() or any(
+    return (above.parent.is_dir() and (above.parent / f"{above.name}.dvc").is_file()) or any(
         above == (pipeline.parent / out).resolve() for pipeline in _pipelines(above) for out in _outs(pipeline)
     )
 

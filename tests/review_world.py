@@ -36,7 +36,11 @@ def votes(path: Path, *, items: int = 120, hostile: str = "") -> Path:
                     label = "cat"
                 at += dt.timedelta(seconds=rng.randint(4, 20))
                 took = 5.0 if who == 4 else round(9 + rng.random(), 1)
-                table.writerow([f"{hostile}i{nth:03}", f"{hostile}w{who}", f"{hostile}{label}", took, at.isoformat(), f"{hostile} text {nth}"])
+                table.writerow(
+                    [f"{hostile}i{nth:03}", f"{hostile}w{who}", f"{hostile}{label}", took, at.isoformat(), f"{hostile} text {nth}"]
+                )
             if nth < 7:
-                table.writerow([f"{hostile}i{nth:03}", f"{hostile}{NEW}", f"{hostile}cat", 8, at.isoformat(), f"{hostile} text {nth}"])
+                table.writerow(
+                    [f"{hostile}i{nth:03}", f"{hostile}{NEW}", f"{hostile}cat", 8, at.isoformat(), f"{hostile} text {nth}"]
+                )
     return path

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 CONTENT = ("checks", "policies", "reports")
 # Each room may import rooms on its left only (HOUSE: nothing reads rightwards).
 ORDER = [
-    {"errors", "framing"},
+    {"errors", "framing", "ahead"},
     {"files", "content", "hpke", "scratch", "precision"},
     {"encoding", "ledger"},
     {"recipient"},

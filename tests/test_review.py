@@ -105,14 +105,17 @@ def test_demanding_more_never_makes_a_gate_stricter(faults, other, least):
 
 def test_the_sentence_about_warnings_tells_the_two_kinds_apart():
     unsure = verdict(None).decisions
-    assert order.warned_sentence(unsure) == "1 check is over its tolerance but only warns: 1 is not known to be precise enough to block"
+    assert (
+        order.warned_sentence(unsure)
+        == "1 check is over its tolerance but only warns: 1 is not known to be precise enough to block"
+    )
     assert order.would_block(unsure) == ""
 
 
 @pytest.mark.parametrize("value", ["1", "-0.1", '"0.5"', "true", "nan"])
 def test_a_precision_is_a_number_below_one(tmp_path, value):
     (tmp_path / "auditor.toml").write_text(f"[gate]\nmin_precision = {value}\n")
-    with pytest.raises(UsageError, match="gate.min_precision"):
+    with pytest.raises(UsageError, match=r"gate\.min_precision"):
         settings.load(tmp_path / "auditor.toml")
 
 
@@ -179,7 +182,9 @@ def test_reviewers_have_plain_names(tmp_path, monkeypatch):
 @pytest.fixture
 def con():
     made = duckdb.connect()
-    made.execute("CREATE TABLE finding (finding_id VARCHAR, check_id VARCHAR, item_id VARCHAR, annotation_id VARCHAR, evidence VARCHAR)")
+    made.execute(
+        "CREATE TABLE finding (finding_id VARCHAR, check_id VARCHAR, item_id VARCHAR, annotation_id VARCHAR, evidence VARCHAR)"
+    )
     made.executemany(
         "INSERT INTO finding VALUES (?, ?, ?, ?, ?)",
         [(A, "f/c", "i1", "n1", "{}"), (B, "f/d", "i1", None, "{}"), (C, "f/c", "i2", "n2", '{"other_annotation": "n1"}')],
@@ -227,7 +232,12 @@ def test_files_that_are_none_say_where(tmp_path, con, text, match):
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "cp1252", "utf-16"])
 def test_an_edited_sheet_in_whatever_way_it_was_saved(tmp_path, con, separator, encoding):
-    rows = [["finding_id", "check_id", "message", "decision"], [A, "f/c", "Größe; \"x\", y", "Yes"], [B, "f/d", "", ""], [C, "f/c", "", " n "]]
+    rows = [
+        ["finding_id", "check_id", "message", "decision"],
+        [A, "f/c", 'Größe; "x", y', "Yes"],
+        [B, "f/d", "", ""],
+        [C, "f/c", "", " n "],
+    ]
     out = io.StringIO()
     csv.writer(out, delimiter=separator).writerows(rows)
     found = decisions.read(put(tmp_path, out.getvalue(), encoding=encoding), con)
@@ -332,12 +342,16 @@ def test_what_is_gone_is_kept_and_what_never_was_is_refused(audit, tmp_path):
     known = done.findings["finding_id"].to_pylist()[0]
     some = [body(finding=known, check="not/asked"), body(finding=C, check="old/check")]
     mixed = put(tmp_path, json.dumps({"format": decisions.FORMAT, "decisions": some}))
-    assert "1 of findings that are not here any more: kept" in invoke("review", "--import", mixed, "--audit", done.out, "--by", "dan")
+    assert "1 of findings that are not here any more: kept" in invoke(
+        "review", "--import", mixed, "--audit", done.out, "--by", "dan"
+    )
     stand = {one.finding: one for one in review.read(done.out / "reviews") if one.by == "dan"}
     assert stand[C].check == "old/check"
     assert stand[known].check in {"stress/labels", "stress/boxes"}  # the finding's own, whatever the file says
     foreign = put(tmp_path, json.dumps({"format": decisions.FORMAT, "decisions": [body(finding="d" * 16)]}))
-    assert "none of its 1 decisions is about a finding that is here" in invoke("review", "--import", foreign, "--audit", done.out, code=2)
+    assert "none of its 1 decisions is about a finding that is here" in invoke(
+        "review", "--import", foreign, "--audit", done.out, code=2
+    )
     invoke("review", "--import", foreign, "--audit", done.out, "--by", "dan", "--even-unknown")
     nameless = put(tmp_path, f"finding_id,decision\n{known},yes\n{'e' * 16},no\n")
     assert f"there is no finding {'e' * 16}" in invoke("review", "--import", nameless, "--audit", done.out, code=2)

@@ -104,8 +104,8 @@ def _axis(part: Part) -> tuple[float, float]:
 def table(cards: Sequence[Card], least: int, *, names: bool) -> str:
     """All annotators on the terminal, a line for each of their tasks."""
     tasks = {part.task for card in cards for part in card.parts}
-    head = ["annotator", *(["name"] if names else []), *(["task"] if len(tasks) > 1 else []), "answers", "right", "of", "others", "seconds",
-            "commonest slip"]  # fmt: skip
+    head = ["annotator", *(["name"] if names else []), *(["task"] if len(tasks) > 1 else [])]
+    head += ["answers", "right", "of", "others", "seconds", "commonest slip"]
     rows = []
     for card in cards:
         for part in card.parts:
@@ -115,7 +115,9 @@ def table(cards: Sequence[Card], least: int, *, names: bool) -> str:
     right = {"answers", "right", "of", "seconds"}
     sizes = [max(len(name), *(len(row[nth]) for row in rows)) for nth, name in enumerate(head)]
     lines = [
-        "  ".join(f"{cell:>{size}}" if name in right else f"{cell:<{size}}" for cell, size, name in zip(row, sizes, head, strict=True))
+        "  ".join(
+            cell.rjust(size) if name in right else cell.ljust(size) for cell, size, name in zip(row, sizes, head, strict=True)
+        )
         for row in [head, *rows]
     ]
     return "\n".join(line.rstrip() for line in lines)
