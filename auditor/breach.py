@@ -14,7 +14,7 @@ from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
-from auditor import measure, suite
+from auditor import attribute, measure, suite
 from auditor.check import Binder, bind
 from auditor.errors import InputError
 from auditor.outputs.escape import shorten, visible
@@ -194,7 +194,8 @@ def _named(found: Suite, one: Expectation, known: Known) -> dict[str, frozenset[
     _table(found, one.place, one.table, {**known.columns, **TABLES})
     columns = {*known.columns.get(one.table, ()), *(TABLES[one.table].columns if one.table in TABLES else ())}
     for column in one.columns:
-        if column not in columns:
+        # Which attributes there are depends on the data: one that no row has is lacking, not misspelt.
+        if column not in columns and column not in one.attributes:
             what = f"{one.table} has no column {column!r}"
             raise InputError(found.file, f"{one.place} ({one.type})", what, suite.near(column, sorted(columns)))
     reads = {one.table: frozenset(one.columns)}
@@ -221,18 +222,29 @@ def _binder(known: Known, con: Connection) -> Binder:
 
 def lack(one: Expectation, reads: Mapping[str, frozenset[str]], known: Known, hidden: Mapping[str, str]) -> Lack | None:
     """What an expectation needs and does not get: a table, a column that the policy hides, or rows."""
+    withheld = attribute.lack(one, reads, hidden)
+    if withheld:
+        return withheld
     for table, columns in sorted(reads.items()):
         if table not in known.columns:
             return Lack(f"there is no table {table} here", TABLES[table].supply)
         absent = [f"{table}.{column}" for column in sorted(columns - known.present[table])]
-        found = concealed(hidden, absent)
+        found = concealed(hidden, absent) or _missing(absent, known.columns[table])
         if found:
             return found
-        for full in absent:
-            if full.partition(".")[2] not in known.columns[table]:
-                return Lack(f"needs {full}")
     if not known.rows[one.table] and not _OF_EMPTY.match(one.type):
         return Lack(f"no {one.table} rows", TABLES[one.table].supply if one.table in TABLES else "")
+    return None
+
+
+def _missing(absent: Sequence[str], columns: Sequence[str]) -> Lack | None:
+    """The first of the columns without a value that its table does not even have; of an attribute, how to give it."""
+    for full in absent:
+        column = full.partition(".")[2]
+        if column not in columns and column.startswith(suite.PREFIX):
+            return Lack(f"no row has {full}", f"map a column to {full.replace('.attributes.', '.')}")
+        if column not in columns:
+            return Lack(f"needs {full}")
     return None
 
 

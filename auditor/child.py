@@ -66,11 +66,11 @@ def rows(
                 input=json.dumps(job).encode(),
                 capture_output=True,
                 check=False,
-                timeout=cpu_seconds * 2,
+                timeout=cpu_seconds * 4,  # wall time: other work may hold the processors
                 env=environment,
             )
         except subprocess.TimeoutExpired as error:
-            raise AuditorError(f"stopped after {cpu_seconds * 2} s", "make the check cheaper") from error
+            raise AuditorError(f"stopped after {cpu_seconds * 4} s, its bound on time", "make the check cheaper") from error
         if done.returncode:
             said = done.stderr.decode(errors="replace").strip().splitlines()
             reason = said[-1] if said else f"its process ended with {done.returncode} (a bound on memory, time or output)"

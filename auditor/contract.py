@@ -23,7 +23,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from auditor import breach, suite, unmet
+from auditor import attribute, breach, suite, unmet
 from auditor.engines import duckdb as engine
 from auditor.errors import AuditorError, InputError
 
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from auditor.breach import Contract, Row
     from auditor.suite import Expectation, Suite
 
+Page = tuple[str, Any, Any]  # name, suite, validation result: Great Expectations' own
 MAX_ROWS = 1_000  # findings an expectation may make; the rest is counted
 # What every expectation has; hints name the rest.
 _OF_ALL = {"batch_id", "catch_exceptions", "condition_parser", "description", "id", "library_metadata", "meta", "metadata", "notes",
@@ -76,7 +77,7 @@ def run(
     work: Path | None = None,
     memory: str = engine.DEFAULT_MEMORY,
     limit: int = MAX_ROWS,
-    data_docs: Path | None = None,
+    pages: list[Page] | None = None,
 ) -> Contract:
     """Ask a suite of tables.
 
@@ -87,7 +88,7 @@ def run(
         work: where DuckDB may spill; a temporary folder where it is None.
         memory: DuckDB's memory limit.
         limit: how many rows of an expectation become findings; the rest is counted.
-        data_docs: where Great Expectations' own pages go, or None. They load scripts from the network when they are opened.
+        pages: takes what `write_docs` makes Great Expectations' own pages of, or None.
 
     Returns:
         One row per expectation, and the findings.
@@ -103,6 +104,7 @@ def run(
         # For every cursor: each statement has one to itself.
         con.execute("SET GLOBAL TimeZone = 'UTC'")
         engine.lock(con, files)
+        known = attribute.add_views(found, known, con)
         reads = breach.verify(found, known, con)
         stack.enter_context(_quiet())
         lacks = {one.check_id: breach.lack(one, reads[one.check_id], known, hidden or {}) for one in found.expectations}
@@ -113,10 +115,11 @@ def run(
         asked = [one for one in found.expectations if one.check_id not in rows]
         if asked:
             with _session(con) as session:
-                for table in dict.fromkeys(one.table for one in asked):
-                    rows |= session.ask(table, [one for one in asked if one.table == table], known, limit)
-                if data_docs:
-                    session.write_docs(found, asked, data_docs)
+                of = {one.check_id: attribute.asked_of(one, known) for one in asked}
+                for view in dict.fromkeys(of.values()):
+                    rows |= session.ask(view, [one for one in asked if of[one.check_id] == view], known, limit)
+                if pages is not None:
+                    pages.extend(session.pages(found, asked, of))
         return unmet.conclude(found, rows, con, known, limit)
 
 
@@ -262,19 +265,17 @@ def _source_class() -> Any:
 
 
 @contextlib.contextmanager
-def _session(con: Connection) -> Iterator[_Session]:
+def _context() -> Iterator[Any]:
+    """A Great Expectations context that lives in memory; whoever had one in this process gets it back."""
     from great_expectations.data_context.data_context.context_factory import project_manager
     from great_expectations.data_context.data_context.ephemeral_data_context import EphemeralDataContext
     from great_expectations.data_context.types.base import DataContextConfig, InMemoryStoreBackendDefaults, ProgressBarsConfig
     from great_expectations.exceptions.exceptions import DataContextRequiredError
 
-    from auditor.engines import sqlalchemy_duckdb
-
     try:
         before = project_manager.get_current_project()
     except DataContextRequiredError:
         before = None
-    address = sqlalchemy_duckdb.url(con)
     try:
         settings = DataContextConfig(
             store_backend_defaults=InMemoryStoreBackendDefaults(init_temp_docs_sites=False),
@@ -282,15 +283,26 @@ def _session(con: Connection) -> Iterator[_Session]:
             progress_bars=ProgressBarsConfig(globally=False),
         )
         context = EphemeralDataContext(project_config=settings)
-        # Validation asks for the process's context; whoever had one gets it back.
+        # Validation asks for the process's context.
         project_manager.set_project(context)
+        yield context
+    finally:
+        project_manager.set_project(before)
+
+
+@contextlib.contextmanager
+def _session(con: Connection) -> Iterator[_Session]:
+    from auditor.engines import sqlalchemy_duckdb
+
+    address = sqlalchemy_duckdb.url(con)
+    with _context() as context:
         # Without temporary tables: the connection is locked, and a view of a Parquet file needs no copy.
         _source_class()
         source = context.data_sources.add_auditor_duckdb("tables", connection_string=address, create_temp_table=False)
-        yield _Session(context, source)
-    finally:
-        project_manager.set_project(before)
-        sqlalchemy_duckdb.forget(address)
+        try:
+            yield _Session(context, source)
+        finally:
+            sqlalchemy_duckdb.forget(address)
 
 
 def _selectable(records: Any) -> Any:
@@ -340,13 +352,14 @@ class _Session:
             self._batches[table] = asset.add_batch_definition_whole_table("whole")
         return self._batches[table]
 
-    def ask(self, table: str, asked: Sequence[Expectation], known: breach.Known, limit: int) -> dict[str, Row]:
-        """One row for each expectation about a table.
+    def ask(self, view: str, asked: Sequence[Expectation], known: breach.Known, limit: int) -> dict[str, Row]:
+        """One row for each expectation about a table, asked of the table itself or of a view of it.
 
         Those that look at rows are asked for a yes or no first, all in one scan; the rows are fetched only of what is not met.
         """
+        table = asked[0].table
         try:
-            batch = self.definition(table).get_batch()
+            batch = self.definition(view).get_batch()
         except Exception as error:  # noqa: BLE001  # a name that Great Expectations writes without quotes: its table alone fails
             return {one.check_id: breach.fail(f"the table {table!r} cannot be asked: {error}") for one in asked}
         mapped = [one for one in asked if self._maps(one)]
@@ -394,30 +407,39 @@ class _Session:
             return breach.fail(f"{type(error).__name__}: {error}")
         return breach.fail(_raised(result)) if _raised(result) else _judged(result)
 
-    def write_docs(self, found: Suite, asked: Sequence[Expectation], folder: Path) -> None:
-        """Great Expectations' own pages of the suite, one a table and an index, into `folder`."""
+    def pages(self, found: Suite, asked: Sequence[Expectation], of: Mapping[str, str]) -> Iterator[Page]:
+        """What Great Expectations' own pages show of the suite, one for each table or view (`of`)."""
         from great_expectations import ExpectationSuite
-        from great_expectations.core.run_identifier import RunIdentifier
-        from great_expectations.data_context.types.resource_identifiers import (
-            ExpectationSuiteIdentifier,
-            ValidationResultIdentifier,
-        )
 
-        with tempfile.TemporaryDirectory(prefix="auditor-docs-") as made:
-            place = {"class_name": "TupleFilesystemStoreBackend", "base_directory": made}
-            self.context.add_data_docs_site("pages", {"class_name": "SiteBuilder", "store_backend": place})
-            run = RunIdentifier(run_time=dt.datetime.now(dt.UTC))
-            for table in dict.fromkeys(one.table for one in asked if one.table in self._batches):
-                # A suite's name becomes a file's: it may hold no dots or slashes that lead elsewhere.
-                name = re.sub(r"[^\w-]+", "_", f"{found.name}-{table}")
-                about = [_build(one, found.file, self.known) for one in asked if one.table == table]
-                suite_of_table = self.context.suites.add(ExpectationSuite(name=name, expectations=about))
-                result = self.definition(table).get_batch().validate(suite_of_table, result_format="SUMMARY")
-                for one in result.results:
-                    one.success = bool(one.success)  # NumPy's own bool is no JSON, and would end it here
-                result.meta |= {"run_id": run, "validation_time": run.run_time}
-                of_suite = ExpectationSuiteIdentifier(name=name)
-                identifier = ValidationResultIdentifier(of_suite, run, result.batch_id)
-                self.context.validation_results_store.store_validation_results(result, identifier, of_suite)
-            self.context.build_data_docs(site_names=["pages"])
-            shutil.copytree(made, folder, dirs_exist_ok=True)
+        for view in dict.fromkeys(of[one.check_id] for one in asked if of[one.check_id] in self._batches):
+            # A suite's name becomes a file's: it may hold no dots or slashes that lead elsewhere.
+            name = re.sub(r"[^\w-]+", "_", f"{found.name}-{view}")
+            about = [_build(one, found.file, self.known) for one in asked if of[one.check_id] == view]
+            made = self.context.suites.add(ExpectationSuite(name=name, expectations=about))
+            result = self.definition(view).get_batch().validate(made, result_format="SUMMARY")
+            for one in result.results:
+                one.success = bool(one.success)  # NumPy's own bool is no JSON, and would end it here
+            yield name, made, result
+
+
+def write_docs(pages: Sequence[Page], folder: Path) -> None:
+    """Write Great Expectations' own pages of what `run` kept, and one index of them all, into `folder`.
+
+    They load scripts from the network when they are opened.
+    """
+    from great_expectations.core.run_identifier import RunIdentifier
+    from great_expectations.data_context.types.resource_identifiers import ExpectationSuiteIdentifier, ValidationResultIdentifier
+
+    with _quiet(), _context() as context, tempfile.TemporaryDirectory(prefix="auditor-docs-") as made:
+        place = {"class_name": "TupleFilesystemStoreBackend", "base_directory": made}
+        context.add_data_docs_site("pages", {"class_name": "SiteBuilder", "store_backend": place})
+        run = RunIdentifier(run_time=dt.datetime.now(dt.UTC))
+        for name, about, result in pages:
+            about.id = None  # the other context's
+            context.suites.add(about)
+            result.meta |= {"run_id": run, "validation_time": run.run_time}
+            of_suite = ExpectationSuiteIdentifier(name=name)
+            identifier = ValidationResultIdentifier(of_suite, run, result.batch_id)
+            context.validation_results_store.store_validation_results(result, identifier, of_suite)
+        context.build_data_docs(site_names=["pages"])
+        shutil.copytree(made, folder, dirs_exist_ok=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
@@ -66,14 +65,15 @@ def run(
             at = stack.enter_context(opening.opened(workspace.find(), work, progress))
             files, hidden = dict(at.session.tables.paths), at.session.hidden
         done = []
+        pages: list[contract.Page] | None = [] if data_docs else None
         for number, one in enumerate(suites):
             progress("asking", number, len(suites))
-            done.append(contract.run(one, files, hidden=hidden, work=work, data_docs=work / "docs" if data_docs else None))
+            done.append(contract.run(one, files, hidden=hidden, work=work, pages=pages))
         progress("asking", len(suites), len(suites))
         if findings:
             _write(done, findings)
-        if data_docs and (work / "docs").is_dir():
-            shutil.copytree(work / "docs", data_docs, dirs_exist_ok=True)
+        if data_docs and pages:
+            contract.write_docs(pages, data_docs)
     return done
 
 

@@ -23,10 +23,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from auditor.clash import Clash
     from auditor.identity import Identity
     from auditor.stage import Source, Tables
     from auditor.workspace import Workspace
 
+# What cannot be tracked as media: the workspace as a whole, and its own folders.
+_OURS = {
+    ".auditor", ".dvc", ".git", "at", "checks", "findings", "grants", "ledger", "measures", "policies", "private", "releases",
+    "report", "sources", "tables",
+}  # fmt: skip
 NOTE = "label-auditor/source/1"
 
 
@@ -41,6 +47,7 @@ class Imported:
         unchanged: it was there before with the same rows.
         notes: what was guessed, dropped, protected.
         sources: all sources of the workspace.
+        clashes: ids and values that it shares with another source, and whose are kept.
     """
 
     name: str
@@ -49,6 +56,7 @@ class Imported:
     unchanged: bool
     notes: tuple[str, ...]
     sources: tuple[str, ...]
+    clashes: tuple[str, ...] = ()
 
 
 def default_name(source: Path) -> str:
@@ -121,17 +129,19 @@ def run_import(
             tables.media.rename(kept)
             moves[kept] = space.state / "media" / f"{name}.parquet"
         names = sorted({*before, name})
+        clashes: list[Clash] = []
         removals = [] if len(names) > 1 else [space.tables / workspace.MERGED]
         if len(names) > 1:
             progress("merging sources", 0, None)
             folders = {one: guarded.folder if one == name else space.tables / one for one in names}
-            merge(folders, work / "merged", work, settings.memory)
+            clashes = merge(folders, work / "merged", work, settings.memory)
             moves[work / "merged"] = space.tables / workspace.MERGED
         # Nothing in clear is left when the journal is written: what a killed process leaves from then on is protected.
         shutil.rmtree(work / "clear")
         journal.commit(space.root, moves, removals)
     same = name in before and before[name].get("digest") == note["digest"]
-    return Imported(name, rows, name in before, same, tuple(said), tuple(names))
+    own = tuple(one.sentence() for one in clashes if name in {one.first, one.second})
+    return Imported(name, rows, name in before, same, tuple(said), tuple(names), own)
 
 
 def _tracked(space: Workspace, media: Path | None, *, track: bool) -> str:
@@ -141,7 +151,12 @@ def _tracked(space: Workspace, media: Path | None, *, track: bool) -> str:
         raise UsageError("there are no media to track", "give --media FOLDER as well")
     if not media.resolve().is_relative_to(space.root):
         raise UsageError(f"{media} is outside the workspace: DVC cannot track it", "move it into the workspace")
-    return os.path.relpath(media.resolve(), space.root)
+    inside = media.resolve().relative_to(space.root)
+    if not inside.parts or inside.parts[0] in _OURS:
+        raise UsageError(
+            f"{media} holds files of the workspace itself: releases cannot keep it as media", "give the media a folder of their own"
+        )
+    return str(inside)
 
 
 def _read(
@@ -167,8 +182,12 @@ def _read(
         con.close()
 
 
-def merge(folders: dict[str, Path], target: Path, work: Path, memory: str) -> None:
-    """All sources as one set of tables: the stage's own rules say who wins where two speak of one item or one annotator."""
+def merge(folders: dict[str, Path], target: Path, work: Path, memory: str) -> list[Clash]:
+    """All sources as one set of tables: where two speak of one item or one annotator, the first in order wins.
+
+    Returns:
+        What several of them have.
+    """
     missing = [name for name, folder in folders.items() if not (folder / "item.parquet").is_file()]
     if missing:
         raise AuditorError(f"the tables of {missing[0]} are not here", "run dvc pull (or dvc checkout) first")
@@ -183,6 +202,7 @@ def merge(folders: dict[str, Path], target: Path, work: Path, memory: str) -> No
                 columns = ", ".join(quoted(column) for column in spec.columns if column != "intake_id")
                 stage.add(table, f"SELECT {columns} FROM part_{table}")
         stage.finish(target)
+        return stage.clashes
     finally:
         con.close()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from auditor import check as checks_module
-from auditor import freshness, measure, steps, workspace
+from auditor import freshness, measure, steps, suite, workspace
 from auditor import settings as settings_module
 from auditor.door import Seen, open_stored, treatments
 from auditor.engines import duckdb as engine
@@ -79,7 +79,8 @@ def opened(
     settings = space.settings()
     binder = checks_module.Binder(measure.columns())
     checks = steps.known_checks(binder, space.checks)
-    settings_module.verify(settings, checks)
+    promised = [one.check_id for path in suites(space, settings) for one in suite.read(path).expectations]
+    settings_module.verify(settings, checks, promised)
     notes = old.sources if old else space.sources()
     measures: Mapping[str, Path] = {}
     if seen:
@@ -100,6 +101,15 @@ def opened(
         yield Opened(space, settings, tuple(checks), stored.paths, session, digests, seen.notes, stale)
     finally:
         digests.save()
+
+
+def suites(space: Workspace, settings: settings_module.Settings) -> list[Path]:
+    """The files of the contracts that the settings name; paths count from the workspace."""
+    return [
+        path
+        for name in settings.contracts
+        for path in suite.find(str(space.root / name) if (space.root / name).is_file() else name)
+    ]
 
 
 def local_media(space: Workspace, work: Path) -> Path | None:

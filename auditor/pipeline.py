@@ -20,7 +20,7 @@ from auditor.audience import Audience
 from auditor.engines import duckdb as engine
 from auditor.errors import AuditorError
 from auditor.files import sha256_file, write_text
-from auditor.opening import made_from, opened, wanted_measures
+from auditor.opening import made_from, opened, suites, wanted_measures
 from auditor.outputs import csv as csv_output
 from auditor.outputs import html as html_output
 from auditor.outputs import json as json_output
@@ -159,7 +159,7 @@ def _contracts(
         return checks, results
     from auditor import contract
 
-    for path in _suites(at):
+    for path in suites(at.space, at.settings):
         progress(f"asking the contract {path.stem}", 0, None)
         done = contract.run(
             contract.load(path),
@@ -174,15 +174,6 @@ def _contracts(
         checks |= done.checks
         results |= done.results
     return checks, results
-
-
-def _suites(at: Opened) -> list[Path]:
-    """The files of the contracts that the settings name; paths count from the workspace."""
-    return [
-        path
-        for name in at.settings.contracts
-        for path in suite.find(str(at.space.root / name) if (at.space.root / name).is_file() else name)
-    ]
 
 
 def _outcome(result: Result) -> dict[str, Any]:
@@ -299,7 +290,7 @@ def run_report(space: Workspace, as_of: dt.date, progress: Callable[[str, int, i
 
 def _promised(at: Opened) -> dict[str, Check]:
     """The expectations of the contracts in the shape of checks, without asking them again."""
-    return {name: one for path in _suites(at) for name, one in unmet.as_checks(suite.read(path)).items()}
+    return {name: one for path in suites(at.space, at.settings) for name, one in unmet.as_checks(suite.read(path)).items()}
 
 
 def page(at: Opened, found: Found, as_of: dt.date) -> str:
@@ -367,7 +358,7 @@ def ask_and_decide(
 
 def run_release(
     space: Workspace, name: str, as_of: dt.date, even_failed: str, progress: Callable[[str, int, int | None], None]
-) -> tuple[release.Release, bool]:
+) -> release.Made:
     """Release the workspace's state; see `release.make`.
 
     Raises:

@@ -7,6 +7,7 @@ Each run's folder says who made it, when and for which purpose, and only its mak
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -54,6 +55,10 @@ def run_private(
         target = space.root / "private" / f"{who.name}-{purpose}"
         target.parent.mkdir(mode=0o700, exist_ok=True)
         target.parent.chmod(0o700)
+        # As an import does: whoever is killed once the journal is written leaves no opened tables beside what goes to private/.
+        for path in work.iterdir():
+            if path != made:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
         journal.commit(space.root, {made: target})
         return replace(done, folder=target), verdict
 

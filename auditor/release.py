@@ -3,6 +3,7 @@
 State rules:
 
 - A release exists when its tag does; data is committed and pushed before, so a tag never points to data that is nowhere.
+- Where something refuses on the way, git and the workspace are put back as they were; only data in DVC's cache and remote stays.
 - A release of a state whose gate did not pass needs a reason, which stays in its manifest.
 - Old releases are read where they lie in DVC's cache; nothing is copied or checked out.
 """
@@ -13,17 +14,17 @@ import contextlib
 import json
 import os
 import re
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from auditor.errors import AuditorError, UsageError
 from auditor.files import write_text
+from auditor.git import git, undone_on_failure
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from auditor.gate import Verdict
     from auditor.workspace import Workspace
@@ -34,8 +35,8 @@ _IN_GIT = (
     "auditor.toml", "auditor.schema.json", "checks", "policies", "grants", "ledger", "reviews", "sources", "releases",
     "verdict.json", "dvc.yaml", "dvc.lock", "tables.dvc", ".gitignore", ".dvcignore", ".dvc/config", ".dvc/.gitignore",
 )  # fmt: skip
-
-
+# What differs from release to release even if nothing changed.
+_OF_THE_ACT = (":(exclude)releases", ":(exclude)verdict.json")
 _TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -86,13 +87,15 @@ def init_dvc(root: Path) -> list[str]:
     from dvc.repo import Repo
 
     logging.getLogger("dvc").setLevel(logging.CRITICAL)  # what it did we say ourselves
+    top = Path(git(root, "rev-parse", "--show-toplevel"))
     try:
-        Repo.find_root(str(root))
+        found = Path(Repo.find_root(str(root))).resolve()
     except NotDvcRepoError:
-        pass
-    else:
+        found = None
+    # DVC looks upwards past the git repository: one around it is not ours, and would keep its data in another's history.
+    if found is not None and found.is_relative_to(top):
         return _analytics_of(root)
-    inner = git(root, "rev-parse", "--show-toplevel") != str(root)
+    inner = top != root
     try:
         repo = Repo.init(str(root), subdir=inner)
     except DvcException as error:
@@ -109,24 +112,6 @@ def _analytics_of(root: Path) -> list[str]:
         if repo.config["core"].get("analytics", True):
             return ["note: this DVC repository has its analytics on; off for all its clones: dvc config core.analytics false"]
     return []
-
-
-def git(root: Path, *words: str, check: bool = True) -> str:
-    """What a git command prints.
-
-    Raises:
-        AuditorError: it failed, and `check` is set.
-    """
-    try:
-        done = subprocess.run(["git", *words], cwd=root, capture_output=True, text=True, check=False)  # noqa: S603, S607  # the PATH's
-    except FileNotFoundError as error:
-        raise AuditorError("git is not installed", "install git") from error
-    if check and done.returncode:
-        said = (done.stderr.strip() or done.stdout.strip()).splitlines()
-        anonymous = any(word in done.stderr for word in ("user.email", "empty ident", "auto-detect email"))
-        hint = "set git config user.name and user.email" if anonymous else ""
-        raise AuditorError(f"git {words[0]}: {said[-1] if said else done.returncode}", hint)
-    return done.stdout.strip()
 
 
 @dataclass(frozen=True)
@@ -150,6 +135,21 @@ class Release:
     annotations: int
 
 
+@dataclass(frozen=True)
+class Made:
+    """A release that was made.
+
+    Attributes:
+        release: itself.
+        pushed: whether its data was pushed to a remote.
+        same_as: the release before it, where nothing has changed since, or "".
+    """
+
+    release: Release
+    pushed: bool
+    same_as: str
+
+
 def make(
     space: Workspace,
     name: str,
@@ -159,7 +159,7 @@ def make(
     *,
     even_failed: str = "",
     progress: Callable[[str, int, int | None], None],
-) -> tuple[Release, bool]:
+) -> Made:
     """Commit the workspace's data with DVC, push it where a remote is set, commit, and tag; under the workspace's lock.
 
     Args:
@@ -171,12 +171,9 @@ def make(
         even_failed: why it is released although the gate did not pass.
         progress: called with what, done, total.
 
-    Returns:
-        The release, and whether its data was pushed.
-
     Raises:
         UsageError: the name cannot be a tag, or is taken.
-        AuditorError: the gate did not pass and no reason is given; git or DVC refuse.
+        AuditorError: the gate did not pass and no reason is given; git or DVC refuse, and nothing is released.
     """
     root = space.root
     # Asked first, so that nothing was pushed or staged when git would refuse the commit.
@@ -190,24 +187,48 @@ def make(
             f"the gate's answer is {verdict.result}: {'; '.join(verdict.reasons[:3])}",
             'mend it and run auditor gate again, or give a reason: --even-failed "…"',
         )
+    manifest = {
+        "format": MANIFEST, "name": name, "result": verdict.result, "reasons": list(verdict.reasons),
+        "as_of": as_of.isoformat(), "even_failed": even_failed, **body,
+    }  # fmt: skip
     tracked = sorted({note["track"] for note in space.sources().values() if note.get("track")})
+    last = next((one.name for one in listed(space)), "")
+    try:
+        with undone_on_failure(root, [root / "dvc.lock", _manifest(root, name), *_written_by_dvc(root, tracked)], name):
+            pushed = _keep_data(root, tracked, progress)
+            write_text(_manifest(root, name), json.dumps(manifest, indent=1, ensure_ascii=False) + "\n")
+            beside = [str(path.relative_to(root)) for path in _written_by_dvc(root, tracked)]
+            paths = [path for path in dict.fromkeys([*_IN_GIT, *beside]) if (root / path).exists()]
+            git(root, "add", "--all", "--", *paths)
+            unchanged = bool(last) and not git(root, "diff", "--cached", "--name-only", last, "--", *paths, *_OF_THE_ACT)
+            if git(root, "status", "--porcelain", "--untracked-files=no", "--", *paths):
+                git(root, "commit", "--quiet", "--message", f"release {name}: {verdict.result}", "--", *paths)
+            git(root, "tag", "--annotate", "--message", f"{verdict.result}{f': {even_failed}' if even_failed else ''}", name)
+    except AuditorError as error:
+        again = f"{error.hint or 'mend that'}; then auditor release {name} again"
+        raise AuditorError(f"{error.message}: there is no release {name}, everything is as it was", again) from error
+    return Made(_release(manifest), pushed, last if unchanged else "")
+
+
+def _manifest(root: Path, name: str) -> Path:
+    return root / "releases" / f"{name}.json"
+
+
+def _keep_data(root: Path, tracked: Sequence[str], progress: Callable[[str, int, int | None], None]) -> bool:
+    """Put tables, media and what the stages made into DVC's cache, and push it; says whether there is a remote."""
     with _repo(root) as repo:
         progress("committing data", 0, None)
         for target in ("tables", *tracked):
             repo.add(str(root / target))
         _commit_stages(repo)
-        manifest = {
-            "format": MANIFEST, "name": name, "result": verdict.result, "reasons": list(verdict.reasons),
-            "as_of": as_of.isoformat(), "even_failed": even_failed, **body,
-        }  # fmt: skip
-        write_text(root / "releases" / f"{name}.json", json.dumps(manifest, indent=1, ensure_ascii=False) + "\n")
-        pushed = _push(repo, progress)
-    paths = [path for path in (*_IN_GIT, *(f"{one}.dvc" for one in tracked)) if (root / path).exists()]
-    git(root, "add", "--all", "--", *paths)
-    if git(root, "status", "--porcelain", "--untracked-files=no", "--", *paths):
-        git(root, "commit", "--quiet", "--message", f"release {name}: {verdict.result}", "--", *paths)
-    git(root, "tag", "--annotate", "--message", f"{verdict.result}{f': {even_failed}' if even_failed else ''}", name)
-    return _release(manifest), pushed
+        return _push(repo, progress)
+
+
+def _written_by_dvc(root: Path, tracked: Sequence[str]) -> Iterator[Path]:
+    """What `dvc add` writes beside its targets."""
+    for target in ("tables", *tracked):
+        yield root / f"{target}.dvc"
+        yield (root / target).parent / ".gitignore"
 
 
 def _branches(root: Path) -> list[str]:
@@ -227,10 +248,13 @@ def _push(repo: Any, progress: Callable[[str, int, int | None], None]) -> bool:
 
     progress("pushing data", 0, None)
     try:
-        repo.cloud.get_remote()
+        remote = repo.cloud.get_remote()
     except NoRemoteError:
         return False
-    repo.push()
+    try:
+        repo.push()
+    except Exception as error:  # each kind of storage raises what its own client library has
+        raise AuditorError(f"DVC cannot push to the remote {remote.name!r}: {_first(error)}", "see `dvc push`") from error
     return True
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -121,6 +122,18 @@ class Session:
     def files(self) -> dict[str, Path]:
         """Table or measure -> Parquet file."""
         return {**self.tables.paths, **self.measures}
+
+    @functools.cached_property
+    def kinds(self) -> frozenset[str | None]:
+        """What the items' media are: image, video, audio, text, table; None where that is not known."""
+        if "media" not in self.tables.present["item"]:
+            return frozenset([None])
+        con = engine.connect(self.work, self.memory)
+        try:
+            engine.add_views(con, {"item": self.tables.paths["item"]})
+            return frozenset(kind for (kind,) in con.execute("SELECT DISTINCT media FROM item").fetchall())
+        finally:
+            con.close()
 
     def lack(self, reads: Mapping[str, frozenset[str]], optional: frozenset[str]) -> Lack | None:
         """The first thing that is missing among what a check or measure reads; computes the measures it needs."""

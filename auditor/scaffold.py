@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from auditor import content, release, workspace
 from auditor.errors import AuditorError, UsageError
 from auditor.files import write_text
+from auditor.git import git
 from auditor.settings import Settings
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ def init(folder: Path, name: str = "") -> list[str]:
         space.verify_ours(made)
     done = []
     if not _in_git(root):
-        release.git(root, "init", "--quiet")
+        git(root, "init", "--quiet")
         done.append("made a git repository")
     done += release.init_dvc(root)
     done += _write(root / "auditor.toml", CONFIG.replace("{name}", name or root.name))
@@ -130,7 +131,7 @@ def init(folder: Path, name: str = "") -> list[str]:
             done += _write(root / "policies" / one, builtin.read_text(encoding="utf-8"))
     done += _ignore(root / ".gitignore")
     done = done or ["everything was there already"]
-    hidden = release.git(
+    hidden = git(
         root, "check-ignore", "--no-index", "dvc.lock", "tables.dvc", "verdict.json", "sources/x.json", check=False
     ).split()
     if hidden:
@@ -215,4 +216,4 @@ def _ignore(path: Path) -> list[str]:
 
 
 def _in_git(root: Path) -> bool:
-    return release.git(root, "rev-parse", "--is-inside-work-tree", check=False) == "true"
+    return git(root, "rev-parse", "--is-inside-work-tree", check=False) == "true"

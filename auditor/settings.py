@@ -203,35 +203,52 @@ def with_link(settings: Settings, link: str) -> Settings:
     return settings.model_copy(update={"link": link})
 
 
-def verify(settings: Settings, checks: Iterable[Check]) -> None:
+def verify(settings: Settings, checks: Iterable[Check], promised: Iterable[str] = ()) -> None:
     """Make sure that what the settings name exists.
 
+    Args:
+        settings: what auditor.toml says.
+        checks: the checks that can be asked.
+        promised: ids of the expectations of the contracts that the settings name.
+
     Raises:
-        UsageError: a check, parameter or column that does not exist, with a suggestion.
+        UsageError: a check, parameter or column that does not exist, with a suggestion; more than a tolerance for an expectation.
     """
     by_id = {check.id: check for check in checks}
+    expected = set(promised)
     for name in [
         *settings.checks,
         *settings.gate.require,
         *(waiver.check for waiver in settings.waiver if waiver.check),
     ]:
-        if name not in by_id:
+        if name not in by_id and name not in expected:
+            if name.startswith("contract/"):
+                near = difflib.get_close_matches(name, expected, 1)
+                hint = f"did you mean {near[0]!r}?" if near else 'name its suite: contracts = ["SUITE.json"]'
+                raise UsageError(f"auditor.toml: no contract has the expectation {name!r}", hint)
             raise UsageError(f"auditor.toml: there is no check {name!r}", suggest_check(name, by_id))
     for name, override in settings.checks.items():
-        check = by_id[name]
-        for param, value in override.params.items():
-            if param not in check.header.params:
-                raise UsageError(
-                    f"auditor.toml: {name} has no parameter {param!r}",
-                    f"it has {', '.join(check.header.params) or 'none'}",
-                )
-            default = check.header.params[param].value
-            if isinstance(default, bool) != isinstance(value, bool) or isinstance(default, str) != isinstance(value, str):
-                raise UsageError(f"auditor.toml: {name}: {param} cannot be {value!r}", f"its default is {default!r}")
-        if override.where and override.where.column not in check.columns:
-            raise UsageError(f"auditor.toml: {name} has no column {override.where.column!r}", f"it has {', '.join(check.columns)}")
-        if override.where and (override.where.op in {"in", "not in"}) != isinstance(override.where.value, list):
-            raise UsageError(f"auditor.toml: {name}: where: in and not in take a list, other operators a single value", "")
+        if name in expected:
+            if override.model_fields_set - {"tolerance"}:
+                raise UsageError(f"auditor.toml: {name}: only its tolerance can be set here", "its suite says the rest")
+            continue
+        _verify_override(by_id[name], name, override)
+
+
+def _verify_override(check: Check, name: str, override: Override) -> None:
+    for param, value in override.params.items():
+        if param not in check.header.params:
+            raise UsageError(
+                f"auditor.toml: {name} has no parameter {param!r}",
+                f"it has {', '.join(check.header.params) or 'none'}",
+            )
+        default = check.header.params[param].value
+        if isinstance(default, bool) != isinstance(value, bool) or isinstance(default, str) != isinstance(value, str):
+            raise UsageError(f"auditor.toml: {name}: {param} cannot be {value!r}", f"its default is {default!r}")
+    if override.where and override.where.column not in check.columns:
+        raise UsageError(f"auditor.toml: {name} has no column {override.where.column!r}", f"it has {', '.join(check.columns)}")
+    if override.where and (override.where.op in {"in", "not in"}) != isinstance(override.where.value, list):
+        raise UsageError(f"auditor.toml: {name}: where: in and not in take a list, other operators a single value", "")
 
 
 def suggest_check(name: str, known: Iterable[str]) -> str:

@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from auditor import clash
 from auditor.tables import TABLES, Table, literal, present_columns, quoted, select_typed, write_parquet
 
 if TYPE_CHECKING:
@@ -121,6 +122,7 @@ class Stage:
         self.con = con
         self.work = work
         self.notes: list[str] = []
+        self.clashes: list[clash.Clash] = []
         self.formats: list[str] = []
         self.progress: Callable[[str, int, int | None], None] = lambda _what, _done, _total: None
         self._parts: dict[str, list[_Part]] = {name: [] for name in TABLES}
@@ -312,6 +314,7 @@ class Stage:
             "row_number() OVER (PARTITION BY annotation_id ORDER BY _part, _row) AS twin, "
             f"row_number() OVER (PARTITION BY annotation_id, _source ORDER BY _part, _row) AS here FROM {relation}"
         )
+        self.clashes += clash.of_ids(self.con)
         self.con.execute(
             f"INSERT INTO kept SELECT 'duplicate_id', 'annotation', item_id, {again}, annotation_id, _file, "
             "'the annotation id ' || annotation_id || ' stands more than once in ' || _file FROM twins WHERE here > 1"
@@ -375,6 +378,8 @@ class Stage:
         )
         columns = [column for column in TABLES["item"].columns if column != "item_id"]
         if self._one("SELECT count(*) - count(DISTINCT item_id) FROM raw_item"):
+            given = {column for part in self._parts["item"] for column in part.columns}
+            self.clashes += clash.of_items(self.con, given)
             merged = ", ".join(f'arg_min("{column}", (_part, _row)) AS "{column}"' for column in columns)
             relation = f"(SELECT item_id, {merged} FROM raw_item WHERE item_id IS NOT NULL GROUP BY item_id)"
         else:

@@ -24,8 +24,11 @@ if TYPE_CHECKING:
     from auditor.run import Session
     from auditor.settings import Settings
 
+# By these an annotation answers that has neither a label nor a value.
+_FREE = frozenset({"text", "x", "polygon", "mask", "keypoints", "start_char", "start_s"})
+_OF_PIXELS = {"needs pixels", "no row has item.width", "no row has item.height"}
 # Measures that the report and the summary show whenever they can be computed.
-SHOWN_MEASURES = ("class_balance", "item_vote", "agreement", "confusion", "annotator_summary")
+SHOWN_MEASURES = ("class_balance", "item_vote", "agreement", "agreement_label", "agreement_pair", "confusion", "annotator_summary")
 
 
 def known_checks(binder: checks_module.Binder, own: Path | None) -> list[Check]:
@@ -71,12 +74,31 @@ def ask_all(
             return finding.add(con, one, rows, severity=severity, link=settings.link, where=where)
 
         done = run_check(session, one, params, sink)
-        # A hint that the sources' formats have no room for would send people to do what cannot be done.
-        results[one.id] = replace(done, supply=formats.supply(done.supply, session.tables.formats))
+        results[one.id] = replace(done, supply=fitting(done.reason, done.supply, session))
         if results[one.id].outcome == "failed":
             con.execute("DELETE FROM finding WHERE check_id = ?", [one.id])
     progress("checking", len(checks), len(checks))
     return results
+
+
+def fitting(reason: str, supply: str, session: Session) -> str:
+    """A hint as far as it can be followed: what neither these answers and media nor their formats have room for is left out.
+
+    Args:
+        reason: what is lacking.
+        supply: what would supply it; " or " joins several.
+        session: the tables.
+    """
+    answers = session.tables.present["annotation"]
+    unfit: set[str] = set()
+    if answers & _FREE and not answers & {"label", "value"}:
+        # Transcripts or boxes without a class: they answer another question than one that has a value or probabilities.
+        unfit |= {"map a column to value", "give --predictions FILE"}
+    if supply and None not in session.kinds:
+        unfit |= set() if "text" in session.kinds else {"map a column to text"}
+        unfit |= {"give --media FOLDER"} if reason in _OF_PIXELS and not session.kinds & {"image", "video"} else set()
+    parts = [part for part in supply.split(" or ") if part not in unfit]
+    return formats.supply(" or ".join(parts), session.tables.formats)
 
 
 def asked(checks: Sequence[Check], settings: Settings) -> list[gate.Asked]:

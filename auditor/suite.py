@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from auditor import content
 from auditor.errors import InputError, UsageError
-from auditor.tables import quoted
+from auditor.tables import TABLES, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -37,6 +37,8 @@ _ABOUT_COLUMNS = {
 _COLUMN_KEYS = ("column", "column_A", "column_B", "column_list")
 # What SQLAlchemy takes for a parameter, within strings too.
 _PARAMETER = re.compile(r"(?<![:\w$\\]):([\w$]+)(?![:\w$])")
+MAP = "attributes"  # the column that holds them
+PREFIX = f"{MAP}."
 _LEGACY_COLUMN = re.compile(r"""col\(\s*["'](.+?)["']\s*\)""")
 
 
@@ -65,10 +67,18 @@ class Expectation:
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns that it reads, as far as its arguments tell; those of its SQL are not among them."""
-        if self.type in _ABOUT_COLUMNS:
-            return ()
+        return () if self.type in _ABOUT_COLUMNS else self._named
+
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        """The attributes that it names as columns, `attributes.NAME`, whether it reads them or asks if they are there."""
+        has = self.table in TABLES and MAP in TABLES[self.table].columns
+        return tuple(name for name in self._named if has and name.startswith(PREFIX))
+
+    @property
+    def _named(self) -> tuple[str, ...]:
         named: list[str] = []
-        for key in _COLUMN_KEYS:
+        for key in (*_COLUMN_KEYS, "column_set"):
             value = self.kwargs.get(key)
             named += [value] if isinstance(value, str) else value if isinstance(value, list) else []
         named += _condition_columns(self.kwargs.get("row_condition"))

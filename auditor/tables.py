@@ -205,7 +205,9 @@ TABLES: dict[str, Table] = {
         ("intake_id",),
         {
             "intake_id": Column("VARCHAR", "a hash of the other columns and their ordinal"),
-            "problem": Column("VARCHAR", "duplicate_id | missing_id | unreadable_media | missing_media | bad_value | not_read"),
+            "problem": Column(
+                "VARCHAR", "duplicate_id | missing_id | conflicting_value | unreadable_media | missing_media | bad_value | not_read"
+            ),
             "of": Column("VARCHAR", "item | annotation"),
             "item_id": Column("VARCHAR", "the item, under the id it was given"),
             "annotation_id": Column("VARCHAR", "the annotation, under the id it was given"),

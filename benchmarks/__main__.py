@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks import coco_import, contract, ten_million, views, workspace
+from benchmarks import agreement, coco_import, contract, ten_million, views, workspace
 from benchmarks.timing import RUNS, Figure, once, paired
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def view() -> Line:
 
 ALL: dict[str, Callable[[], Line | None]] = {
     "start_up": start_up, "coco": coco, "bccd": bccd, "ten": lambda: ten("twenty_five"), "all": lambda: ten("ours"), "contract": lambda: contract.contract(CACHE), "status": status,
-    "release": release, "view": view,
+    "release": release, "view": view, "alpha": lambda: agreement.alpha(CACHE, _shape()), "pairs": lambda: agreement.pairs(CACHE, _shape()),
 }  # fmt: skip
 
 

@@ -41,6 +41,8 @@ def generate(folder: Path) -> None:
     )
     con.close()
     space = folder / "space"
+    # A repository of its own: in a checkout, init would take the one around it.
+    subprocess.run(["git", "init", "-q", str(space)], check=True)
     call(folder, "auditor", "init", str(space))
     media = space / "media"
     media.mkdir()

@@ -281,6 +281,47 @@ def test_a_sealed_column_is_absent_and_its_expectations_are_skipped(tmp_path, fi
     assert done.exit_code == 4
 
 
+def test_an_attribute_is_a_column_and_a_sealed_one_skips_its_expectation_alone(tmp_path, tmp_path_factory):
+    people = [
+        {"annotator_id": "ann", "kind": "person", "attributes": {"age": "31", "gender": "f"}},
+        {"annotator_id": "bob", "kind": "person", "attributes": {"age": "x"}},
+    ]
+    clear = stage_tables(tmp_path_factory.mktemp("people"), annotation=ROWS, annotator=people)
+    expectations = [
+        one("expect_column_values_to_match_regex", column="attributes.age", regex="^[0-9]+$"),
+        one("expect_column_values_to_not_be_null", column="attributes.gender"),
+        one("expect_column_values_to_be_in_set", column="attributes.age", value_set=["31"],
+            row_condition='col("attributes.gender").notnull()', condition_parser="great_expectations"),
+        one("expect_column_to_exist", column="attributes.gender"),
+        one("expect_column_to_exist", column="attributes.size"),
+        one("expect_column_values_to_be_unique", column="attributes.size"),
+        one("expect_column_values_to_be_unique", column="annotator_id"),
+        one("expect_table_column_count_to_equal", value=len(TABLES["annotator"].columns)),
+        sql("SELECT annotator_id FROM {batch} WHERE attributes['gender'] IS NULL"),
+    ]  # fmt: skip
+    about = contract.load(write(tmp_path, expectations, table="annotator"))
+    open_ = contract.run(about, clear.paths, pages=(pages := []))
+    contract.write_docs(pages, tmp_path / "docs")
+    rows = list(open_.rows.values())
+    assert [(row.outcome, row.success) for row in rows] == [
+        ("found", False), ("found", False), ("found", True), ("found", True), ("found", False), ("skipped", None), ("found", True),
+        ("found", True), ("found", False),
+    ], [row.reason for row in rows]  # fmt: skip
+    assert (rows[5].reason, rows[5].supply) == ("no row has annotator.attributes.size", "map a column to annotator.size")
+    assert [row["annotator_id"] for row in open_.findings.to_pylist() if "attributes.age" in row["check_id"]] == ["bob"]
+    assert "attributes.age" in "".join(path.read_text() for path in (tmp_path / "docs").rglob("*.html"))
+
+    without = [{**person, "attributes": {"age": person["attributes"]["age"]}} for person in people]
+    stored = stage_tables(tmp_path_factory.mktemp("sealed"), annotation=ROWS, annotator=without)
+    field = "annotator.attributes.gender"
+    shut = list(contract.run(about, stored.paths, hidden={field: policy.sealed(field)}).rows.values())
+    assert [row.outcome for row in shut] == [
+        "found", "skipped", "skipped", "skipped", "found", "skipped", "found", "found", "skipped",
+    ]  # fmt: skip
+    assert {row.reason for row in (shut[1], shut[2], shut[3], shut[8])} == {f"needs {field}: sealed"}
+    assert "auditor open" in shut[1].supply
+
+
 def test_what_the_policy_hides_reaches_no_finding(tmp_path, tmp_path_factory):
     people = [{"annotator_id": "ann", "name": "CANARY-7", "email": "canary-7@example.org", "kind": "robot"}]
     clear = stage_tables(tmp_path_factory.mktemp("clear"), annotation=ROWS, annotator=people)
@@ -294,8 +335,9 @@ def test_what_the_policy_hides_reaches_no_finding(tmp_path, tmp_path_factory):
         sql("SELECT * FROM annotator"),
         sql("SELECT annotator_id, kind FROM annotator"),
         hidden=opened.hidden,
-        data_docs=docs,
+        pages=(pages := []),
     )
+    contract.write_docs(pages, docs)
     assert [row.outcome for row in done.rows.values()] == ["found", "skipped", "found"]
     seen = json.dumps(done.findings.to_pylist()) + "".join(path.read_text() for path in docs.rglob("*.html"))
     assert "robot" in seen
@@ -314,7 +356,8 @@ def test_hostile_names_and_values(tmp_path):
     expectations += [one("expect_column_values_to_match_regex", column=name, regex="^'; --|\\\\$") for name in names]
     expectations += [one("expect_compound_columns_to_be_unique", column_list=names)]
     made = contract.load(write(tmp_path, expectations, name='ev"il/../../%2F\x1b', table="t"))
-    done = contract.run(made, {"t": path}, data_docs=tmp_path / "docs")
+    done = contract.run(made, {"t": path}, pages=(pages := []))
+    contract.write_docs(pages, tmp_path / "docs")
     assert [row.outcome for row in done.rows.values()] == ["found"] * 31, [row.reason for row in done.rows.values()]
     assert [row.unexpected for row in done.rows.values()] == [0] * 10 + [9] * 10 + [7] * 10 + [0]
     assert not any("\x1b" in check_id or " " in check_id or check_id.count("/") != 3 for check_id in done.rows)
@@ -345,7 +388,7 @@ def test_a_table_that_cannot_be_asked_fails_alone(tmp_path, files):
     name = 'we"ird; na%me'
     done = asked(
         tmp_path, files | {name: files["item"]}, one("expect_table_row_count_to_equal", value=2) | {"table": name},
-        one("expect_column_to_exist", column="label"), data_docs=tmp_path / "docs",
+        one("expect_column_to_exist", column="label"), pages=[],
     )  # fmt: skip
     assert [(row.outcome, row.success) for row in done.rows.values()] == [("failed", None), ("found", True)]
 
@@ -521,8 +564,10 @@ def test_the_command_asks_sources(tmp_path):
 
 def test_data_docs_are_written_on_demand(tmp_path):
     answers = votes_csv(tmp_path / "answers.csv")
-    command("contract", "run", "all", answers, "--data-docs", tmp_path / "docs")
-    assert (tmp_path / "docs" / "index.html").is_file()
+    said = command("contract", "run", "all", answers, "--data-docs", tmp_path / "docs")
+    assert said.endswith(f"wrote {tmp_path / 'docs' / 'index.html'}\n")
+    index = (tmp_path / "docs" / "index.html").read_text()
+    assert all(f"validations/{name}-{name}/" in index for name in ("annotation", "annotator", "item")), "one index of all suites"
     assert len(list((tmp_path / "docs" / "validations").rglob("*.html"))) >= 3
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
+from click.testing import CliRunner
 
 from auditor import check, measure
+from auditor.cli import cli
 from auditor.errors import CheckFileError
 from auditor.run import run_check
 from auditor.stage import Source
@@ -29,6 +33,24 @@ def test_votes_without_times_gold_or_media(tmp_path, name, reason, supply):
     opened = measured.of_rows(tmp_path, annotation=measured.votes(VOTES), item=[{"item_id": str(n)} for n in range(30)])
     result, _ = measured.asked(opened, name)
     assert (result.outcome, result.reason, result.supply) == ("skipped", reason, supply)
+
+
+def test_hints_fit_what_the_annotations_answer(tmp_path):
+    def hints(name, *lines):
+        (tmp_path / name).write_text("\n".join(lines) + "\n")
+        out = tmp_path / f"out-{name}"
+        done = CliRunner().invoke(cli, ["audit", str(tmp_path / name), "--out", str(out), "--quiet"], catch_exceptions=False)
+        assert done.exit_code == 0, done.output
+        return {one["check_id"]: one["supply"] for one in json.loads((out / "verdict.json").read_text())["checks"]}
+
+    heard = hints("said.csv", "audio,transcription,who", *(f"{n}.mp3,it is said that {n},p{n % 3}" for n in range(9)))
+    assert not {"map a column to value", "give --predictions FILE"} & {*heard.values()}
+    assert not any("map a column to text" in hint for hint in heard.values())
+    assert heard["outlier/image_quality"] == ""
+    assert heard["consistency/duplicate_item"] == "give --media FOLDER"
+    votes = hints("votes.csv", "item_id,annotator_id,label", "a,p,cat", "b,p,dog")
+    assert votes["outlier/value_range"] == "map a column to value"
+    assert votes["outlier/image_quality"] == "give --media FOLDER"
 
 
 @pytest.mark.parametrize("name", ["outlier/low_agreement", "consistency/repeated_vote", "consistency/contradictory_votes"])

@@ -19,6 +19,7 @@ CONTENT = ("checks", "policies", "reports")
 ORDER = [
     {"errors", "framing", "ahead"},
     {"files", "content", "hpke", "scratch", "precision"},
+    {"git"},
     {"encoding", "ledger"},
     {"recipient"},
     {"identity"},
@@ -28,6 +29,7 @@ ORDER = [
     {"media", "engines"},
     {"stopping"},
     {"outfolder"},
+    {"clash"},
     {"stage"},
     {"formats", "provenance"},
     {"measure", "measures"},
@@ -44,7 +46,7 @@ ORDER = [
     {"gate", "summary", "review"},
     {"steps"},
     # What a contract is and how it is printed know each other; only `contract` knows Great Expectations.
-    {"suite", "outputs", "breach", "unmet"},
+    {"suite", "outputs", "attribute", "breach", "unmet"},
     {"contract"},
     {"vault", "journal", "freshness", "door"},
     {"workspace", "protection"},

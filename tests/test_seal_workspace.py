@@ -9,6 +9,7 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 
+from auditor import journal
 from tests.test_workspace import GIT, run
 
 CANARIES = ["Zarquonian", "Blorbish", "canary.person@example.org"]
@@ -112,6 +113,26 @@ def test_who_may_works_in_private_and_who_may_not_is_told(space, tmp_path):
     )
     entries = [json.loads(line) for path in (space / "ledger").glob("*") for line in path.read_text().splitlines()]
     assert {entry["actor"] for entry in entries} == {"ada"}
+
+
+@pytest.mark.parametrize("command", ["import", "check"])
+def test_nothing_in_clear_is_left_once_the_journal_is_written(space, tmp_path, monkeypatch, command):
+    run(space, "measure")
+    left = []
+
+    def commit(root, moves, removals=()):
+        work = [path for path in (root / journal.WORK).rglob("*") if path.is_file()]
+        left.extend(path for path in work if not any(path.is_relative_to(new) for new in moves))
+        assert moves
+        journal_commit(root, moves, removals)
+
+    journal_commit = journal.commit
+    monkeypatch.setattr(journal, "commit", commit)
+    if command == "import":
+        run(space, "import", str(tmp_path / "answers.csv"), "--name", "crowd", "--map", MAP)
+    else:
+        run(space, "check", "--purpose", "bias-audit", "--identity", str(tmp_path / "ada.json"))
+    assert left == []
 
 
 def test_two_identities_and_one_dvc_cache(space, tmp_path):

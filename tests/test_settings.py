@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 
 from auditor import measure, settings, steps
@@ -15,6 +17,17 @@ def load(tmp_path, text):
     path = tmp_path / "auditor.toml"
     path.write_text(text)
     return settings.load(path)
+
+
+def test_the_page_shows_every_key_and_is_valid(root, tmp_path):
+    page = (root / "docs" / "settings.md").read_text()
+    shown = load(tmp_path, page.split("```toml\n")[1].split("```")[0])
+    settings.verify(shown, CHECKS)
+    models = [shown, shown.gate, *shown.checks.values(), *(one.where for one in shown.checks.values())]
+    for model in filter(None, models):
+        assert set(type(model).model_fields) == model.model_fields_set, type(model).__name__
+    assert set(settings.Waiver.model_fields) == set().union(*(one.model_fields_set for one in shown.waiver))
+    assert all(f"`{sign}`" in page for sign in get_args(settings.Operator))
 
 
 def test_a_whole_file(tmp_path):

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from auditor.clash import Clash
 from auditor.files import sha256_file
 from auditor.stage import Stage
 from tests.worlds import read, stage_tables
@@ -59,6 +60,7 @@ def test_the_same_id_in_two_sources_is_no_fault(tmp_path):
     tables = stage.finish(tmp_path)
     assert tables.rows["annotation"] == 2
     assert tables.rows["intake"] == 0
+    assert stage.clashes == [Clash("train.json", "val.json", "", 1)]
 
 
 def test_what_several_sources_say_of_one_item_is_merged_first_source_first(tmp_path):
@@ -67,8 +69,35 @@ def test_what_several_sources_say_of_one_item_is_merged_first_source_first(tmp_p
     stage.add("item", pa.table({"item_id": ["i"], "width": pa.array([None], pa.int32()), "split": ["train"]}))
     stage.begin("b")
     stage.add("item", pa.table({"item_id": ["i"], "width": [5], "split": ["test"]}))
-    (item,) = read(stage.finish(tmp_path).paths["item"])
+    tables = stage.finish(tmp_path)
+    (item,) = read(tables.paths["item"])
     assert (item["width"], item["split"]) == (5, "train")
+    (kept,) = read(tables.paths["intake"])
+    assert (kept["problem"], kept["item_id"]) == ("conflicting_value", "i")
+    assert kept["detail"] == "not the same in b as in a, which is kept: split"
+    assert stage.clashes == [Clash("a", "b", "split", 1)]
+
+
+def test_values_conflict_between_sources_only_and_are_never_told(tmp_path):
+    stage = Stage(duckdb.connect(), tmp_path)
+    maps = pa.map_(pa.string(), pa.string())
+    for source, width, scanner, uri in (("a", None, "s1", "a/i.png"), ("b", 5, "s1", "b/i.png"), ("c", 6, "SECRET", None)):
+        stage.begin(source)
+        attributes = pa.array([[("scanner", scanner)]], maps)
+        stage.add(
+            "item", pa.table({"item_id": ["i"], "width": pa.array([width], pa.int32()), "attributes": attributes, "uri": [uri]})
+        )
+        stage.add("item", pa.table({"item_id": ["i"], "height": pa.array([1], pa.int32())}))
+        stage.add("item", pa.table({"item_id": ["i"], "height": pa.array([2], pa.int32())}))
+    tables = stage.finish(tmp_path)
+    (item,) = read(tables.paths["item"])
+    assert (item["width"], item["height"], item["attributes"]) == (5, 1, [("scanner", "s1")])
+    details = {(row["file"], row["detail"]) for row in read(tables.paths["intake"])}
+    assert details == {
+        ("c", "not the same in c as in b, which is kept: width"),
+        ("c", "not the same in c as in a, which is kept: attributes"),
+    }
+    assert stage.clashes == [Clash("a", "c", "attributes", 1), Clash("b", "c", "width", 1)]
 
 
 def test_a_column_that_is_not_canonical_is_a_fault_of_the_format(tmp_path):

@@ -79,6 +79,14 @@ def test_init_says_what_it_did_and_overwrites_nothing(tmp_path):
     assert files == {path: path.read_bytes() for path in files}
 
 
+def test_init_makes_its_own_dvc_in_a_repository_within_another(tmp_path):
+    outer, inner = tmp_path / "outer", tmp_path / "outer" / "inner"
+    run(tmp_path, "init", str(outer))
+    subprocess.run(["git", "init", "--quiet", str(inner)], check=True)
+    assert "made a DVC repository" in run(tmp_path, "init", str(inner))
+    assert (inner / ".dvc" / "config").is_file()
+
+
 def test_init_leaves_a_foreign_stage_alone(tmp_path):
     (tmp_path / "dvc.yaml").write_text("stages:\n  check:\n    cmd: make check\n")
     said = run(tmp_path, "init", str(tmp_path), code=3)
@@ -195,6 +203,22 @@ def test_two_sources_are_merged_and_one_can_go(space, tmp_path):
     assert "there is no source 'zoe'" in run(space, "forget", "zoe", code=2)
 
 
+def test_an_import_says_what_it_shares_with_other_sources(space, tmp_path):
+    mapping = ["--map", "annotation_id=id,item_id=item,label=label,item.split=split"]
+    for name, split in (("north", "train"), ("south", "test")):
+        (tmp_path / f"{name}.csv").write_text(f"id,item,label,split\n1,x,cat,{split}\n2,y,dog,train\n3,{name},dog,test\n")
+    assert "stand in" not in run(space, "import", str(tmp_path / "north.csv"), "--name", "north", *mapping)
+    said = run(space, "import", str(tmp_path / "south.csv"), "--name", "south", *mapping)
+    assert "note       3 annotation ids of south stand in north too: south is kept under ids of its own there\n" in said
+    assert "note       1 item is not the same in south as in north, which is kept: split\n" in said
+    assert "stand in" not in run(space, "import", str(tmp_path / "answers.csv"), "--name", "crowd"), "none of its business"
+    assert run(space, "import", str(tmp_path / "south.csv"), "--name", "south", *mapping, "--quiet") == ""
+    audited(space)
+    found = pq.read_table(space / "findings" / "findings.parquet").to_pylist()
+    (finding,) = [row for row in found if row["check_id"] == "consistency/conflicting_item"]
+    assert (finding["item_id"], finding["message"]) == ("x", "not the same in south as in north, which is kept: split")
+
+
 def test_a_broken_import_changes_nothing(space, tmp_path):
     before = {path: path.read_bytes() for path in space.rglob("*") if path.is_file() and ".git/" not in str(path)}
     (tmp_path / "broken.json").write_text('{"images": [')
@@ -224,6 +248,102 @@ def test_release_needs_a_gate_that_passed_at_this_state(space):
     assert "the measures are not those of this state" in run(space, "release", "v2", code=3)
     run(space, "measure")
     assert "the gate has not decided on this state" in run(space, "release", "v2", code=3)
+
+
+def state(root):
+    """What git and the workspace hold: files, the index, the branch and the tags."""
+    words = [["status", "--porcelain"], ["ls-files", "--stage"], ["for-each-ref"], ["stash", "list"]]
+    said = [subprocess.run(["git", *one], cwd=root, check=True, capture_output=True, text=True).stdout for one in words]
+    files = {
+        path: path.read_bytes() for path in root.rglob("*") if path.is_file() and not {".git", ".dvc", ".auditor"} & {*path.parts}
+    }
+    return said, files
+
+
+@pytest.mark.parametrize("hook", ["pre-commit", "reference-transaction"])
+@pytest.mark.parametrize("first", [True, False])
+def test_a_release_that_git_refuses_leaves_nothing_and_can_be_made_again(space, hook, first):
+    audited(space)
+    run(space, "gate")
+    if not first:
+        run(space, "release", "v0")
+        votes_csv(space.parent / "answers.csv", items=31)
+        run(space, "import", str(space.parent / "answers.csv"), "--name", "crowd")
+        audited(space)
+        run(space, "gate")
+    (space / "mine.txt").write_text("mine")
+    subprocess.run(["git", "add", "mine.txt"], cwd=space, check=True)
+    path = space / ".git" / "hooks" / hook
+    path.parent.mkdir(exist_ok=True)
+    refuse = "echo the linter says no >&2; exit 1"
+    path.write_text(
+        f"#!/bin/sh\n{refuse}\n"
+        if first or hook == "pre-commit"
+        else f"#!/bin/sh\ngrep -q refs/tags/v1 && {{ {refuse}; }}; exit 0\n"
+    )
+    path.chmod(0o755)
+    before = state(space)
+    said = run(space, "release", "v1", code=3)
+    assert "there is no release v1, everything is as it was" in said
+    assert "then auditor release v1 again" in said
+    if hook == "pre-commit":
+        assert "the linter says no" in said
+    assert state(space) == before
+    path.unlink()
+    assert "released v1: passed" in run(space, "release", "v1")
+    assert run(space, "releases").startswith("v1  passed")
+    assert (
+        subprocess.run(["git", "status", "--porcelain"], cwd=space, capture_output=True, text=True, check=True).stdout
+        == "A  mine.txt\n"
+    )
+
+
+def test_a_release_that_cannot_be_pushed_leaves_nothing_and_can_be_made_again(space, tmp_path):
+    audited(space)
+    run(space, "gate")
+    config = space / ".dvc" / "config"
+    whole = config.read_text()
+    for url in (
+        "/proc/nowhere",
+        "s3://nowhere/x\n    endpointurl = http://127.0.0.1:9\n    access_key_id = k\n    secret_access_key = s\n    region = x",
+    ):
+        config.write_text(whole + f"    remote = store\n['remote \"store\"']\n    url = {url}\n")
+        before = state(space)
+        said = run(space, "release", "v1", code=3)
+        assert "DVC cannot push to the remote 'store'" in said
+        assert "there is no release v1, everything is as it was" in said
+        assert state(space) == before
+    config.write_text(whole + f"    remote = store\n['remote \"store\"']\n    url = {tmp_path / 'remote'}\n")
+    assert "its data was pushed" in run(space, "release", "v1")
+
+
+def test_tracked_media_are_part_of_a_release(space, tmp_path):
+    for name in (".", "tables", ".auditor"):
+        said = run(space, "import", str(tmp_path / "answers.csv"), "--name", "crowd", "--track-media", "--media", name, code=2)
+        assert "give the media a folder of their own" in said
+    folder = space / "data" / "texts"
+    folder.mkdir(parents=True)
+    (folder / "i000").write_text("one")
+    run(space, "import", str(tmp_path / "answers.csv"), "--name", "crowd", "--track-media", "--media", str(folder))
+    audited(space)
+    run(space, "gate")
+    run(space, "release", "v1")
+    subprocess.run(["git", "clone", "-q", str(space), str(tmp_path / "clone")], check=True)
+    assert (tmp_path / "clone" / "data" / "texts.dvc").is_file()
+    assert (tmp_path / "clone" / "data" / ".gitignore").read_text() == "/texts\n"
+    assert subprocess.run(["git", "status", "--porcelain"], cwd=space, capture_output=True, text=True, check=True).stdout == ""
+
+
+def test_a_release_of_the_same_state_says_so(space):
+    audited(space)
+    run(space, "gate")
+    assert "nothing changed" not in run(space, "release", "v1")
+    assert "nothing changed since v1\n" in run(space, "release", "v2")
+    config = space / "auditor.toml"
+    config.write_text(config.read_text() + '\n[checks."consistency/duplicate_id"]\nseverity = "info"\n')
+    audited(space)
+    run(space, "gate")
+    assert "nothing changed" not in run(space, "release", "v3")
 
 
 def test_a_release_needs_its_measures(space):
@@ -381,6 +501,16 @@ def test_contracts_stand_beside_the_checks_and_are_gated(space):
     unmet = [row for row in found if row["check_id"].startswith("contract/house/")]
     assert unmet
     assert all(row["annotation_id"] for row in unmet)
+    name = unmet[0]["check_id"]
+    before = config.read_text()
+    config.write_text(f'{before}\n[checks."{name}"]\ntolerance = "100%"\n')
+    run(space, "check")
+    assert "PASSED" in run(space, "gate")
+    config.write_text(f'{before}\n[checks."{name}"]\nseverity = "info"\n')
+    assert "only its tolerance can be set here" in run(space, "gate", code=2)
+    config.write_text(f'{before}\n[[waiver]]\ncheck = "{name}x"\nowner = "o"\nreason = "r"\nuntil = 2099-01-01\n')
+    assert f"did you mean '{name}'?" in run(space, "gate", code=2)
+    config.write_text(before)
     run(space, "report")
     assert "contract/house/" in (space / "report" / "report.html").read_text()
     suite["expectations"][0]["kwargs"]["value_set"] = ["cat", "dog"]

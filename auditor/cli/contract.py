@@ -53,6 +53,8 @@ def run(ctx: click.Context, /, suite: str, sources: tuple[Path, ...], as_json: b
             findings=options["findings"], data_docs=options["data_docs"], progress=show,
         )  # fmt: skip
     click.echo(output.as_json(done) if as_json else output.as_text(done))
+    if options["data_docs"] and (index := options["data_docs"] / "index.html").is_file():
+        click.echo(f"wrote {index}", err=True)
     ctx.exit(breach.exit_code(done))
 
 

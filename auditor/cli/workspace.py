@@ -80,6 +80,8 @@ def import_(
         )
     if not quiet:
         click.echo(text.imported(done))
+        if done.clashes:
+            click.echo(text.shared(done), err=True)
 
 
 @click.command()
@@ -186,9 +188,13 @@ def release(name: str, even_failed: str, as_of: dt.datetime | None) -> None:
     from auditor import pipeline, progress
 
     with progress.shown() as show:
-        made, pushed = pipeline.run_release(_space(), name, _date(as_of), even_failed, show)
+        done = pipeline.run_release(_space(), name, _date(as_of), even_failed, show)
+    made = done.release
     click.echo(f"released {made.name}: {made.result}, {made.items:,} items, {made.annotations:,} annotations")
-    click.echo("its data was pushed" if pushed else "its data is in DVC's cache only: no remote is set (dvc remote add)", err=True)
+    if done.same_as:
+        click.echo(f"nothing changed since {done.same_as}", err=True)
+    where = "its data was pushed" if done.pushed else "its data is in DVC's cache only: no remote is set (dvc remote add)"
+    click.echo(where, err=True)
 
 
 @click.command()

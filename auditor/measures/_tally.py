@@ -94,7 +94,7 @@ def tally(unit: Ints, label: Ints) -> Tally:
     first = np.flatnonzero(starts(unit, label))
     size = np.diff(first, append=len(unit))
     unit, label = unit[first], label[first]
-    mixed = _mix(label.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) + size.astype(np.uint64))
+    mixed = mix(label.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) + size.astype(np.uint64))
     most = int(size.max(initial=0))
     by = order(unit, most - size)  # stable: equals stay in the order of their labels
     label, size = label[by], size[by]
@@ -115,7 +115,7 @@ def tally(unit: Ints, label: Ints) -> Tally:
     )  # fmt: skip
 
 
-def _mix(bits: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+def mix(bits: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
     """SplitMix64's finaliser (Steele, Lea, Flood, OOPSLA 2014), so that sums of codes do not meet by accident."""
     bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

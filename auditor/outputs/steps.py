@@ -51,6 +51,11 @@ def imported(done: Imported) -> str:
     return "\n".join([*lines, _line("next", "dvc repro, then auditor gate")])
 
 
+def shared(done: Imported) -> str:
+    """Ids and values that an import shares with other sources, a line each."""
+    return "\n".join(_line("note", one) for one in done.clashes)
+
+
 def measured(done: Measured) -> str:
     """What was computed, what was kept, what cannot be computed."""
     lines = [_line("measured", f"{len(done.computed)} computed, {len(done.fresh)} still fresh, {len(done.lacking)} do not apply")]

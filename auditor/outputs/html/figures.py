@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from auditor import formats
+from auditor import steps
 from auditor.outputs.html.findings import seen
 
 if TYPE_CHECKING:
@@ -180,6 +180,19 @@ _METRICS = {
     "alpha_nominal": "Krippendorff's alpha, nominal",
     "alpha_ordinal": "Krippendorff's alpha, ordinal",
     "alpha_interval": "Krippendorff's alpha, interval",
+    "alpha_ratio": "Krippendorff's alpha, ratio",
+    "alpha_jaccard": "Krippendorff's alpha, sets (Jaccard)",
+    "alpha_masi": "Krippendorff's alpha, sets (MASI)",
+    "bennett_s": "Bennett's S",
+    "gwet_ac1": "Gwet's AC1",
+    "gwet_ac2": "Gwet's AC2, quadratic",
+    "icc_1": "ICC(1,1)",
+    "icc_1k": "ICC(1,k)",
+    "icc_2": "ICC(2,1)",
+    "icc_2k": "ICC(2,k)",
+    "icc_3": "ICC(3,1)",
+    "icc_3k": "ICC(3,k)",
+    "kendall_w": "Kendall's W",
 }
 # Columns of `annotator_summary` that the table can show.
 _PEOPLE = (
@@ -195,7 +208,7 @@ def why_not(page: Page, name: str) -> str:
     lack = page.session.try_measure(name)
     if lack is None:
         return ""
-    supply = formats.supply(lack.supply, page.session.tables.formats)
+    supply = steps.fitting(lack.reason, lack.supply, page.session)
     return f"{lack.reason} ({supply})" if supply else lack.reason
 
 
