@@ -152,7 +152,8 @@ def _tags(con: Connection, tags: Iterable[tuple[str, str, str]]) -> Given:
             held = answers.get(finding)
             if held is not None and held[0] == rank and held[1][2] != decision:
                 raise UsageError(
-                    f"{annotation_id or item_id} is tagged both {held[1][2]} and {decision}", "take one of the tags away, and pull again"
+                    f"{annotation_id or item_id} is tagged both {held[1][2]} and {decision}",
+                    "take one of the tags away, and pull again",
                 )
             if held is None or held[0] < rank:
                 answers[finding] = (rank, (finding, check_id, decision, "", ""))

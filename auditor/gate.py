@@ -5,7 +5,7 @@
 - A check that failed, or one that is required and did not run, makes the verdict *incomplete*: counts that are
   not whole prove nothing. So does a run in which no check could run at all, and one without any annotation: nothing was audited.
 - Where `min_precision` is set, only checks block that are known to be right more often than that: the lower end of the interval of
-  their precision, from what people said of their findings, is above it. A check of whose findings nobody has judged any is not known.
+  their precision, from what people said of their findings, is above it. One of whose findings none was judged is not known.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`auditor review`: what people say of findings is taken down where the findings are: in the workspace, or beside an audit's folder."""
+"""`auditor review`: what people say of findings is taken down where these are: in the workspace, or in an audit's folder."""
 
 from __future__ import annotations
 
@@ -99,9 +99,8 @@ def judge(where: Place, finding: str, decision: review.Answer, by: str, note: st
 
 
 def _one(con: Connection, name: str, said: Mapping[str, review.Standing]) -> tuple[str, str]:
-    rows = con.execute(
-        "SELECT DISTINCT finding_id, check_id FROM finding WHERE starts_with(finding_id, $name) ORDER BY ALL LIMIT 3", {"name": name}
-    ).fetchall() if len(name) >= _SHORTEST else []  # fmt: skip
+    query = "SELECT DISTINCT finding_id, check_id FROM finding WHERE starts_with(finding_id, $name) ORDER BY ALL LIMIT 3"
+    rows = con.execute(query, {"name": name}).fetchall() if len(name) >= _SHORTEST else []
     if len(rows) == 1 or (rows and rows[0][0] == name):
         return str(rows[0][0]), str(rows[0][1])
     if rows:
@@ -135,7 +134,8 @@ def take(where: Place, file: Path, by: str, *, even_unknown: bool = False) -> st
             "give the file of this audit's report; --even-unknown keeps them all the same",
         )
     if strange:
-        raise UsageError(f"{file}: there is no finding {strange[0][0]}", "give a file with the column check_id too, or take the row out")
+        hint = "give a file with the column check_id too, or take the row out"
+        raise UsageError(f"{file}: there is no finding {strange[0][0]}", hint)
     made = review.record(checks, given.answers, who, given.via, dt.datetime.now(dt.UTC))
     added = review.add(where.reviews, made)
     parts = [f"{len(given.answers):,} decisions by {who}, {added:,} of them new"]

@@ -1,4 +1,4 @@
-"""`auditor queue --until-pass`: the fewest items that must be set right so that the gate passes, and the gate asked again without them.
+"""`auditor queue --until-pass`: the fewest items that must be set right so that the gate passes, which is asked again without them.
 
 An item that is set right loses every finding about it. What checks find in the labels of then is another question.
 """
@@ -73,13 +73,14 @@ def _decide(of: Results, repaired: list[Thing]) -> Verdict:
     ).fetchall()
     left = {check: number for check, number, _ in rows}
     outcomes = {
-        name: dataclasses.replace(one, findings=left.get(name, 0)) if one.outcome == "found" else one for name, one in of.outcomes.items()
+        name: dataclasses.replace(one, findings=left.get(name, 0)) if one.outcome == "found" else one
+        for name, one in of.outcomes.items()
     }
     return of.decide(outcomes, {check: ids for check, _, ids in rows})
 
 
 def _things(of: Results, checks: list[str]) -> tuple[list[Thing], Ints]:
-    """What findings of the failing checks are about, the most expected gain a minute first, and how many of each check: (things, checks)."""
+    """What findings of the failing checks are about, the most expected gain a minute first; counts of shape (things, checks)."""
     found = of.con.execute(
         f"SELECT {_THING}, check_id, count(*) FROM counted WHERE (item_id IS NOT NULL OR annotation_id IS NOT NULL) "
         "AND check_id IN (SELECT unnest($checks)) GROUP BY ALL ORDER BY ALL",
@@ -88,11 +89,13 @@ def _things(of: Results, checks: list[str]) -> tuple[list[Thing], Ints]:
     gains = {
         (item, annotation): gain
         for item, annotation, gain in of.con.execute(
-            "SELECT item_id, CASE WHEN item_id = '' THEN annotation_id ELSE '' END, max(coalesce(gain * 60 / seconds, gain)) FROM look "
-            "WHERE findings > 0 GROUP BY ALL"
+            "SELECT item_id, CASE WHEN item_id = '' THEN annotation_id ELSE '' END, max(coalesce(gain * 60 / seconds, gain)) "
+            "FROM look WHERE findings > 0 GROUP BY ALL"
         ).fetchall()
     }
-    things = sorted({(item, annotation) for item, annotation, _, _ in found}, key=lambda one: (-round(gains.get(one, 0.0), 12), one))
+    things = sorted(
+        {(item, annotation) for item, annotation, _, _ in found}, key=lambda one: (-round(gains.get(one, 0.0), 12), one)
+    )
     place = {one: nth for nth, one in enumerate(things)}
     column = {name: nth for nth, name in enumerate(checks)}
     counts = np.zeros((len(things), len(checks)), np.int64)
@@ -109,8 +112,8 @@ def _told(cover: repair.Cover, checks: int, gone: int, need: int) -> str:
         else f"at least {cover.least:,} are needed (chosen greedily: at most {cover.bound:.2f} times the fewest)"
     )
     return (
-        f"{size:,} {'item' if size == 1 else 'items'} with {gone:,} findings of {checks} failing {'check' if checks == 1 else 'checks'}, "
-        f"{need:,} of which must go: {how}"
+        f"{size:,} {'item' if size == 1 else 'items'} with {gone:,} {'finding' if gone == 1 else 'findings'} of {checks} failing "
+        f"{'check' if checks == 1 else 'checks'}, {need:,} of which must go: {how}"
     )
 
 
@@ -120,8 +123,9 @@ def _rows(of: Results, chosen: list[Thing], counts: Ints, checks: list[str]) -> 
         (item, annotation): rest
         for item, annotation, *rest in of.con.execute(
             "WITH chosen AS (SELECT unnest($items) AS item_id, unnest($annotations) AS annotation_id) "
-            "SELECT c.item_id, c.annotation_id, max(l.task), max(l.wrong), sum(l.gain), sum(l.seconds) FROM chosen AS c JOIN look AS l "
-            "ON l.item_id = c.item_id AND (c.annotation_id = '' OR l.annotation_id = c.annotation_id) WHERE l.findings > 0 GROUP BY ALL",
+            "SELECT c.item_id, c.annotation_id, max(l.task), max(l.wrong), sum(l.gain), sum(l.seconds) FROM chosen AS c "
+            "JOIN look AS l ON l.item_id = c.item_id AND (c.annotation_id = '' OR l.annotation_id = c.annotation_id) "
+            "WHERE l.findings > 0 GROUP BY ALL",
             {"items": [one[0] for one in chosen], "annotations": [one[1] for one in chosen]},
         ).fetchall()
     }

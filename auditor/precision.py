@@ -47,8 +47,8 @@ def posterior(faults: float, n: int, disputed: int = 0) -> Precision:
     Raises:
         ValueError: more faults than findings.
 
-    Source: Brown, Cai and DasGupta, Interval Estimation for a Binomial Proportion, Statistical Science 16, 2001, section 4.3, without
-    its change of the ends at 0 and n of n: these are the quantiles of the posterior throughout.
+    Source: Brown, Cai and DasGupta, Interval Estimation for a Binomial Proportion, Statistical Science 16, 2001, section 4.3,
+    without its change of the ends at 0 and n of n: these are the quantiles of the posterior throughout.
 
     >>> found = posterior(9, 10)
     >>> round(found.mean, 3), round(found.low, 3), round(found.high, 3)

@@ -2,7 +2,7 @@
 
 Expected gain of a look = probability that the label is wrong x probability that a look sets it right.
 
-- Wrong, of an item that people voted on: 1 - ActiveLab's score, from the consensus' probability, how many voted, and one more answer.
+- Wrong, of an item that people voted on: 1 - ActiveLab's score, from the consensus' probability, the votes, and one more answer.
 - Wrong, of an annotation that nobody else voted on, where a model judges it: the same, from the model's probability of the label.
 - Wrong, of what checks found something about: how often these checks are right, from what people said of their findings; 0.5 of
   those of which nothing is known. The largest of these counts: they look at the same evidence and are not multiplied.
@@ -11,7 +11,7 @@ Expected gain of a look = probability that the label is wrong x probability that
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,7 +36,7 @@ class Row:
     """One look.
 
     Attributes:
-        item_id, annotation_id, task: what is looked at; annotation_id is "" for the item as a whole, task where no single one is meant.
+        item_id, annotation_id, task: what is looked at; annotation_id is "" for the item as a whole, task where none is meant.
         given: the label that stands, or "".
         suggested: the label that a model would give, or "".
         wrong: probability that it is wrong, 0..1.
@@ -123,7 +123,8 @@ def rank(of: Results, limit: int = LIMIT) -> Queue:
             SELECT item_id, any_value(task) AS task FROM unit GROUP BY item_id HAVING count(*) = 1
           ) AS lone ON f.annotation_id = '' AND lone.item_id = f.item_id
         ), basis AS (
-          SELECT item_id, '' AS annotation_id, task, label AS given, '' AS suggested, 1 - score AS wrong, votes, entropy, 'consensus' AS why
+          SELECT item_id, '' AS annotation_id, task, label AS given, '' AS suggested, 1 - score AS wrong, votes, entropy,
+                 'consensus' AS why
           FROM unit
           UNION ALL
           SELECT item_id, annotation_id, task, label, suggested, 1 - score, 1, NULL, 'model' FROM judged
@@ -144,18 +145,18 @@ def rank(of: Results, limit: int = LIMIT) -> Queue:
     )
     total = int(con.execute("SELECT count(*) FROM look").fetchall()[0][0])
     rows = con.execute(
-        "SELECT item_id, annotation_id, task, given, suggested, wrong, gain, seconds, gain * 60 / seconds AS per_minute, votes, entropy, "
+        "SELECT item_id, annotation_id, task, given, suggested, wrong, gain, seconds, gain * 60 / seconds AS per_minute, votes, "
         # Rounded, so that the order does not hang on the last bit of a sum.
-        "why, findings, checks FROM look ORDER BY round(coalesce(per_minute, gain), 12) DESC, round(gain, 12) DESC, entropy DESC NULLS LAST, "
-        "item_id, annotation_id, task LIMIT $limit",
+        "entropy, why, findings, checks FROM look ORDER BY round(coalesce(per_minute, gain), 12) DESC, round(gain, 12) DESC, "
+        "entropy DESC NULLS LAST, item_id, annotation_id, task LIMIT $limit",
         {"limit": limit},
     ).fetchall()
     return Queue(tuple(_row(row) for row in rows), total, tuple(notes))
 
 
 def _row(row: tuple[Any, ...]) -> Row:
-    *front, checks = row
-    return Row(*front, tuple(checks))
+    named = dict(zip((one.name for one in fields(Row)), row, strict=True))
+    return Row(**(named | {"checks": tuple(named["checks"])}))
 
 
 def _tasks(of: Results, notes: list[str]) -> None:
@@ -165,20 +166,21 @@ def _tasks(of: Results, notes: list[str]) -> None:
     skill, summary = of.view("annotator_skill"), of.view("annotator_summary")
     con.execute("CREATE OR REPLACE TEMP TABLE classes AS SELECT '' AS task, 2 AS classes WHERE false")
     if counted:
-        con.execute("CREATE OR REPLACE TEMP TABLE classes AS SELECT task, count(DISTINCT label) AS classes FROM class_balance GROUP BY task")
+        con.execute(
+            "CREATE OR REPLACE TEMP TABLE classes AS SELECT task, count(DISTINCT label) AS classes FROM class_balance GROUP BY task"
+        )
     parts = []
     if {"accuracy", "seconds_median"} <= skill:
-        parts.append("SELECT task, median(accuracy) AS accuracy, median(seconds_median) AS seconds FROM annotator_skill GROUP BY task")
+        parts.append(
+            "SELECT task, median(accuracy) AS accuracy, median(seconds_median) AS seconds FROM annotator_skill GROUP BY task"
+        )
     if summary:
         parts.append(
             "SELECT task, median(coalesce(gold_agreement, agreement)) AS accuracy, median(median_seconds) AS seconds "
             "FROM annotator_summary GROUP BY task"
         )
-    con.execute(
-        "CREATE OR REPLACE TEMP TABLE asked AS SELECT task, accuracy, seconds FROM ("
-        + (f"SELECT *, 1 AS place FROM ({parts[0]})" if parts else "SELECT '' AS task, NULL AS accuracy, NULL AS seconds, 1 AS place WHERE false")
-        + ")"
-    )
+    nobody = "SELECT '' AS task, CAST(NULL AS DOUBLE) AS accuracy, CAST(NULL AS DOUBLE) AS seconds WHERE false"
+    con.execute(f"CREATE OR REPLACE TEMP TABLE asked AS {parts[0] if parts else nobody}")
     con.execute("INSERT INTO asked SELECT '', median(accuracy), median(seconds) FROM asked")
     accuracy, seconds = con.execute("SELECT accuracy, seconds FROM asked WHERE task = ''").fetchall()[0]
     if accuracy is None:
@@ -191,14 +193,18 @@ def _units(of: Results, notes: list[str]) -> None:
     """Table `unit`: items that people voted on, with the consensus and ActiveLab's score."""
     con = of.con
     con.execute(
-        "CREATE OR REPLACE TEMP TABLE unit (item_id VARCHAR, task VARCHAR, label VARCHAR, votes BIGINT, entropy DOUBLE, score DOUBLE)"
+        "CREATE OR REPLACE TEMP TABLE unit "
+        "(item_id VARCHAR, task VARCHAR, label VARCHAR, votes BIGINT, entropy DOUBLE, score DOUBLE)"
     )
     votes, consensus = of.view("item_vote"), of.view("consensus")
     if not votes and not consensus:
         notes.append("no votes are known: no item is ranked by its consensus")
         return
     if not votes:
-        con.execute("CREATE OR REPLACE TEMP VIEW item_vote AS SELECT NULL::VARCHAR AS item_id, NULL::VARCHAR AS task, NULL::DOUBLE AS entropy WHERE false")
+        con.execute(
+            "CREATE OR REPLACE TEMP VIEW item_vote AS "
+            "SELECT NULL::VARCHAR AS item_id, NULL::VARCHAR AS task, NULL::DOUBLE AS entropy WHERE false"
+        )
     if consensus:
         # One method for all: that of the most items, of equals the first by name.
         method = con.execute("SELECT method FROM consensus GROUP BY method ORDER BY count(*) DESC, method LIMIT 1").fetchall()
@@ -211,8 +217,8 @@ def _units(of: Results, notes: list[str]) -> None:
     else:
         name = "majority"
         con.execute(
-            "CREATE OR REPLACE TEMP VIEW agreed AS SELECT item_id, task, top AS label, top_share AS probability, votes FROM item_vote "
-            "WHERE votes > 0"
+            "CREATE OR REPLACE TEMP VIEW agreed AS SELECT item_id, task, top AS label, top_share AS probability, votes "
+            "FROM item_vote WHERE votes > 0"
         )
         notes.append("consensus by majority: the measure consensus is not there")
     model = 1 if name.lower().replace("-", "_") in _MODELS else 0
@@ -227,8 +233,8 @@ def _models(of: Results, notes: list[str]) -> None:
     """Table `judged`: annotations of items with a single vote that a model judges, with ActiveLab's score."""
     con = of.con
     con.execute(
-        "CREATE OR REPLACE TEMP TABLE judged (item_id VARCHAR, annotation_id VARCHAR, task VARCHAR, label VARCHAR, suggested VARCHAR, "
-        "score DOUBLE)"
+        "CREATE OR REPLACE TEMP TABLE judged "
+        "(item_id VARCHAR, annotation_id VARCHAR, task VARCHAR, label VARCHAR, suggested VARCHAR, score DOUBLE)"
     )
     columns = of.view("label_quality")
     if not columns:
@@ -273,11 +279,13 @@ def _found(of: Results, notes: list[str]) -> None:
     if found and not judged:
         notes.append("nobody judged findings yet: of each it is taken as even that it is right (auditor review)")
     if aside:
-        notes.append(f"{aside:,} {'finding is' if aside == 1 else 'findings are'} about no single item (a person, a label, the dataset)")
+        notes.append(
+            f"{aside:,} {'finding is' if aside == 1 else 'findings are'} about no single item (a person, a label, the dataset)"
+        )
 
 
 def _sources(of: Results) -> None:
-    """Tables `counted` (findings that count), `said` (finding -> share of people who call it a fault), `precise` (check -> mean)."""
+    """Tables `counted` (findings that count), `said` (finding -> share of people: a fault), `precise` (check -> mean)."""
     import pyarrow as pa
 
     con = of.con

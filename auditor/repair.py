@@ -1,7 +1,7 @@
 """The fewest items to set right so that the gate passes: a covering problem, solved exactly where that is quick, else greedily.
 
-Each failing check demands that so many of its findings go; an item takes all findings about it away, of several checks at once. Items
-that take the same findings away are alike, so that the problem has as many unknowns as there are kinds of items, not items.
+Each failing check demands that so many of its findings go; an item takes all findings about it away, of several checks at once.
+Items that take the same away are alike, so that the problem has as many unknowns as there are kinds of items, not items.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     Ints = npt.NDArray[np.int64]
 
-# Kinds of items up to which the exact solution is sought, and branches that it may try: both keep it within seconds, on any machine.
+# Kinds of items up to which the exact solution is sought, and branches that it may try: both keep it within seconds.
 MAX_KINDS, MAX_NODES = 3_000, 5_000
 
 
@@ -48,7 +48,7 @@ def fewest(counts: Ints, need: Ints, *, exact: bool = True) -> Cover | None:
     Returns:
         The cover, or None where all items together do not reach it.
 
-    Source: exact by branch and bound (HiGHS); greedy with the bound H(d), d being the most that one item takes away in sum, by Dobson,
+    Source: exact by branch and bound (HiGHS); greedy with the bound H(d), d being the most that one item takes away: Dobson,
     Worst-Case Analysis of Greedy Heuristics for Integer Programming with Nonnegative Data, Math. of OR 7, 1982, theorem 1.
 
     >>> found = fewest(np.array([[1, 0], [0, 1], [1, 1], [1, 0]]), np.array([2, 1]))

@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from auditor.stage import Tables
 
 
-
 @dataclass(frozen=True)
 class Results:
     """Findings with all that belongs to them.
@@ -152,9 +151,7 @@ def _of_folder(folder: Path, work: Path, session: Session | None = None) -> Iter
 
 
 @contextlib.contextmanager
-def _of_request(
-    request: api.Request, work: Path, progress: Callable[[str, int, int | None], None]
-) -> Iterator[Results]:
+def _of_request(request: api.Request, work: Path, progress: Callable[[str, int, int | None], None]) -> Iterator[Results]:
     out = work / "audit"
     held: list[tuple[Tables, Mapping[str, str]]] = []
 
@@ -200,14 +197,16 @@ def _of_workspace(space: workspace.Workspace, progress: Callable[[str, int, int 
 
 
 def excused(results: Results) -> frozenset[str]:
-    """Findings that do not count: waived, or known from the baseline; those of a check that is waived as a whole are not among them."""
+    """Findings that do not count: waived one by one, or known from the baseline."""
     return results.baseline | gate.waived_by(results.settings, results.as_of)[1]
 
 
 def demand_tables(results: Results, what: str) -> None:
     """Raise UsageError where there are findings and measures only."""
     if results.session is None:
-        raise UsageError(f"{what} needs the tables, which an audit's folder does not hold", "give the sources, or go into a workspace")
+        raise UsageError(
+            f"{what} needs the tables, which an audit's folder does not hold", "give the sources, or go into a workspace"
+        )
 
 
 def failing(verdict: gate.Verdict) -> list[gate.Decision]:
@@ -218,6 +217,7 @@ def failing(verdict: gate.Verdict) -> list[gate.Decision]:
     """
     if verdict.result == "incomplete":
         raise AuditorError(
-            f"the gate's answer is incomplete: {'; '.join(verdict.reasons[:3])}", "supply what is missing: no relabelling mends that"
+            f"the gate's answer is incomplete: {'; '.join(verdict.reasons[:3])}",
+            "supply what is missing: no relabelling mends that",
         )
     return [one for one in verdict.decisions if one.status == "failed"]

@@ -2,7 +2,7 @@
 
 State rules:
 
-- Nothing is overwritten: somebody who changes their mind adds a line, and their last one counts. Two people who differ are both kept.
+- Nothing is overwritten: who changes their mind adds a line, and their last one counts. Two people who differ are both kept.
 - A line holds ids, an answer, when, by whom, and a note: no label, no text.
 - What was said of a finding stays when the finding is gone: how often its check is right is known from it all the same.
 """
@@ -10,6 +10,7 @@ State rules:
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import errno
 import fcntl
 import getpass
@@ -25,7 +26,6 @@ from auditor.files import parse_json
 from auditor.precision import Precision, posterior
 
 if TYPE_CHECKING:
-    import datetime as dt
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
@@ -213,7 +213,7 @@ class Standing:
 
     @property
     def decision(self) -> str:
-        """yes | no | skip | disputed."""
+        """Yes, no, skip, or disputed where people differ."""
         return "disputed" if self.disputed else "yes" if self.yes else "no" if self.no else "skip"
 
 
@@ -258,9 +258,7 @@ def digest(reviews: Iterable[Review]) -> str:
 
 def moment(at: dt.datetime) -> str:
     """A time as reviews write it, so that texts compare as times do: UTC, to the millisecond."""
-    import datetime
-
-    return at.astimezone(datetime.UTC).isoformat(timespec="milliseconds")
+    return at.astimezone(dt.UTC).isoformat(timespec="milliseconds")
 
 
 def record(

@@ -80,7 +80,7 @@ class GateSettings(_Strict):
     baseline: str = Field(default="", description="findings.parquet of an earlier audit: only findings that it lacks count")
     min_precision: Annotated[float, Field(ge=0, lt=1)] = Field(
         default=0.0,
-        description="only checks block whose precision, by what people said of their findings (auditor review), is surely above this",
+        description="only checks block whose precision, by what people said of findings (auditor review), is surely above this",
     )
 
     @field_validator("min_precision", mode="before")

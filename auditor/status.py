@@ -117,10 +117,8 @@ def _verdict(space: Workspace, findings: Line, today: dt.date) -> Line:
         return Line("verdict", "missing", "the gate was not asked yet", "auditor gate")
     if findings.state != "fresh":
         return Line("verdict", "stale", f"the findings are {findings.state}", "auditor gate")
-    if body["findings_sha256"] != sha256_file(space.findings / "findings.parquet"):
-        return Line("verdict", "stale", "it is of other findings", "auditor gate")
-    if body.get("reviews_sha256", "") != review.digest(review.read(space.reviews)):
-        return Line("verdict", "stale", "people judged more findings", "auditor gate")
+    if differ := _other(space, body):
+        return Line("verdict", "stale", differ, "auditor gate")
     settings = space.settings()
     if body["settings"] != settings.model_dump(mode="json", exclude_defaults=True):
         return Line("verdict", "stale", "auditor.toml changed", "auditor gate")
@@ -133,6 +131,13 @@ def _verdict(space: Workspace, findings: Line, today: dt.date) -> Line:
     return Line("verdict", "fresh", f"{body['result']} as of {body['as_of']}")
 
 
+def _other(space: Workspace, of: Mapping[str, object]) -> str:
+    """What was made of other findings, or before people judged more of them; "" where neither is so."""
+    if of.get("findings_sha256") != sha256_file(space.findings / "findings.parquet"):
+        return "it is of other findings"
+    return "people judged more findings" if of.get("reviews_sha256", "") != review.digest(review.read(space.reviews)) else ""
+
+
 def _report(space: Workspace, findings: Line) -> Line:
     path = space.report / "report.html"
     if not path.is_file():
@@ -140,10 +145,8 @@ def _report(space: Workspace, findings: Line) -> Line:
     if findings.state != "fresh":
         return Line("report", "stale", f"the findings are {findings.state}", "auditor report")
     of = json.loads((space.report / "of.json").read_text(encoding="utf-8")) if (space.report / "of.json").is_file() else {}
-    if of.get("findings_sha256") != sha256_file(space.findings / "findings.parquet"):
-        return Line("report", "stale", "it is of other findings", "auditor report")
-    if of.get("reviews_sha256", "") != review.digest(review.read(space.reviews)):
-        return Line("report", "stale", "people judged more findings", "auditor report")
+    if differ := _other(space, of):
+        return Line("report", "stale", differ, "auditor report")
     return Line("report", "fresh", "report/report.html")
 
 

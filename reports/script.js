@@ -119,7 +119,7 @@
       const made = document.createElement(card.matches(".small") ? "span" : "p");
       made.className = card.matches(".small") ? "mark-said" : "judging";
       if (card.matches(".small")) card.querySelector(".kind").append(" ", made);
-      else { made.append(buttons(card.dataset.finding, false)); card.querySelector(".message").after(made); }
+      else { const ask = document.createElement("span"); ask.textContent = "A fault?"; made.append(ask, buttons(card.dataset.finding, false)); card.querySelector(".message").after(made); }
     }
     recall();
     for (const id of byFinding.keys()) if (standing(id)) paint(id);

@@ -53,7 +53,7 @@ ORDER = [
     {"release"},
     {"scaffold", "importing", "status", "opening", "pipeline", "private", "compare", "contracting"},
     {"api", "decisions"},
-    {"judging", "results", "queue", "repair", "passing", "queueing", "scorecard"},
+    {"judging", "results", "queue", "repair", "passing", "queueing", "scorecard", "carding", "seclude"},
     {"views"},
     {"listing"},
     {"cli", "__main__"},

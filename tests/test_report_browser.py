@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import html
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from auditor import decisions, judging
 from tests import report_world as world
 
 if TYPE_CHECKING:
@@ -88,7 +91,7 @@ class Watched:
         self.page.goto(report.as_uri())
 
     def _request(self, request: Any) -> None:
-        if not request.url.startswith(("file:", "data:")):
+        if not request.url.startswith(("file:", "data:", "blob:")):
             self.faults.append(f"request: {request.url}")
 
     def __enter__(self) -> Any:
@@ -239,3 +242,112 @@ def test_pictures_have_shapes_and_names(browser: Any, reports: dict[str, Path]) 
             "[...document.querySelectorAll('.worst svg.picture')].map((one) => one.getBoundingClientRect().width)"
         )
         assert min(shown) > 100
+
+
+STATES = "id => [...document.querySelectorAll(`[data-finding='${id}']`)].map((one) => one.dataset.decision || '')"
+FOCUSED = "document.activeElement.dataset.finding"
+
+
+def test_y_n_s_judge_findings_and_a_button_saves_them(browser: Any, reports: dict[str, Path], tmp_path: Path) -> None:
+    with Watched(browser, reports["hostile"], viewport=WIDE) as page:
+        assert not page.locator("#judge-bar").is_visible()
+        page.keyboard.press("y")  # nothing has the focus
+        assert not page.locator("#judge-bar").is_visible()
+        page.keyboard.press("j")
+        first = page.evaluate(FOCUSED)
+        page.keyboard.press("y")
+        second = page.evaluate(FOCUSED)
+        assert second != first  # it goes on to the next
+        page.keyboard.press("n")
+        third = page.evaluate(FOCUSED)
+        page.keyboard.press("s")
+        page.keyboard.press("k")
+        page.keyboard.press("s")  # the same key again takes it back, and stays
+        assert page.evaluate(FOCUSED) == third
+        assert set(page.evaluate(STATES, first)) == {"yes"}
+        assert len(page.evaluate(STATES, first)) >= 2  # on the small card, on the whole one, in the table
+        assert set(page.evaluate(STATES, second)) == {"no"}
+        assert set(page.evaluate(STATES, third)) == {""}
+        assert "2 judged: 1 a fault, 1 no fault, 0 left open" in page.locator("#judge-count").inner_text()
+        # typed into the filter it is text
+        page.keyboard.press("/")
+        page.keyboard.type("yns")
+        assert page.input_value("#f-text") == "yns"
+        page.keyboard.press("Escape")
+        page.select_option("#f-judged", "no")
+        assert page.locator("#f-table tbody tr").evaluate_all("all => all.map((one) => one.dataset.finding)") == [second]
+        with page.expect_download() as download:
+            page.locator("#judge-save").click()
+        download.value.save_as(tmp_path / "decisions.json")
+    body = json.loads((tmp_path / "decisions.json").read_text(encoding="utf-8"))
+    assert body["format"] == decisions.FORMAT
+    assert [(one["finding"], one["decision"]) for one in body["decisions"]] == [(first, "yes"), (second, "no")]
+    where = judging.place(reports["hostile"].parent)
+    assert judging.take(where, tmp_path / "decisions.json", "ada").startswith("2 decisions by ada, 2 of them new")
+    assert judging.take(where, tmp_path / "decisions.json", "ada").startswith("2 decisions by ada, 0 of them new")
+
+
+def test_buttons_judge_as_keys_do_and_the_browser_remembers(browser: Any, reports: dict[str, Path]) -> None:
+    with Watched(browser, reports["boxes"], viewport=WIDE) as page:
+        row = page.locator("#f-table tbody tr").first
+        finding = row.get_attribute("data-finding")
+        row.locator("button[data-answer=no]").click()
+        assert "#" not in page.url  # the row was not opened
+        card = page.locator(f"#c{finding}")
+        page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+        assert card.locator("button[data-answer=no]").get_attribute("aria-pressed") == "true"
+        card.focus()
+        page.keyboard.press("Tab")
+        assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") != "none"
+        page.keyboard.press("Enter")
+        assert card.locator("button[data-answer=yes]").get_attribute("aria-pressed") == "true"
+        assert "Kept in this browser" in page.locator("#judge-count").inner_text()
+        page.reload()
+        assert set(page.evaluate(STATES, finding)) == {"yes"}
+        page.evaluate("localStorage.setItem('label-auditor decisions', '[[')")  # somebody else's
+        page.reload()
+        assert not page.locator("#judge-bar").is_visible()
+        row.locator("button[data-answer=yes]").click()
+        page.locator("#judge-drop").click()
+        assert not page.locator("#judge-bar").is_visible()
+        assert page.evaluate("localStorage.getItem('label-auditor decisions')") == "{}"
+
+
+def test_without_storage_decisions_last_as_long_as_the_page(browser: Any, reports: dict[str, Path], tmp_path: Path) -> None:
+    # As a notebook shows it: in a frame of its own that may keep nothing.
+    page_text = html.escape(reports["boxes"].read_text(encoding="utf-8"), quote=True)
+    (tmp_path / "frame.html").write_text(
+        f'<!doctype html><meta charset="utf-8"><title>x</title><iframe sandbox="allow-scripts allow-downloads" style="width:1200px;height:700px" srcdoc="{page_text}"></iframe>',
+        encoding="utf-8",
+    )
+    with Watched(browser, tmp_path / "frame.html", viewport=WIDE) as page:
+        frame = page.frames[1]
+        frame.locator("#f-table tbody tr button[data-answer=yes]").first.click()
+        assert "Kept until this page closes" in frame.locator("#judge-count").inner_text()
+        with page.expect_download() as download:
+            frame.locator("#judge-save").click()
+        assert download.value.suggested_filename == "decisions.json"
+
+
+def test_the_public_is_not_asked(browser: Any, reports: dict[str, Path]) -> None:
+    with Watched(browser, reports["public"], viewport=WIDE) as page:
+        assert page.locator(".judge, #judge-bar, #f-judged").count() == 0
+        page.keyboard.press("j")
+        page.keyboard.press("y")
+        assert page.locator("[data-decision]").count() == 0
+
+
+def test_many_judged_findings_fit_and_can_be_read(browser: Any, reports: dict[str, Path]) -> None:
+    for scheme in ("light", "dark"):
+        for size in (WIDE, PHONE):
+            with Watched(browser, reports["boxes"], color_scheme=scheme, viewport=size, reduced_motion="reduce") as page:
+                for key in "jynsynsynynsy":
+                    page.keyboard.press(key)
+                page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+                assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
+                assert page.evaluate(CONTRAST)[1] == []
+                # what has the focus is not under the bar
+                page.keyboard.press("j")
+                assert page.evaluate(
+                    "document.activeElement.getBoundingClientRect().top < document.getElementById('judge-bar').getBoundingClientRect().top"
+                )

@@ -67,7 +67,8 @@ def cli() -> None:
 
 for command in (
     audit.audit, workspace.init, workspace.import_, workspace.forget, workspace.measure, workspace.check, workspace.gate,
-    workspace.report, workspace.status, workspace.release, workspace.releases, workspace.diff, view.view, review.review, review.queue,
+    workspace.report, workspace.status, workspace.release, workspace.releases, workspace.diff, view.view,
+    review.review, review.queue, review.annotators,
     inspect.checks, inspect.explain, inspect.tables, seal.identity, seal.open_, seal.access, contract.contract,
 ):  # fmt: skip
     cli.add_command(command)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from auditor.cli import seal
 from auditor.cli.options import FILE, FOLDER, reading, request
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def asked_of(sources: tuple[Path, ...], audit: Path | None, **options: Any) -> R
 @click.command()
 @click.argument("finding", required=False)
 @click.argument("decision", required=False, type=click.Choice(["yes", "no", "skip"]))
-@click.option("--import", "file", type=FILE, help="decisions.json of the report, an edited findings.csv, or tags.csv of auditor view.")
+@click.option("--import", "file", type=FILE, help="decisions.json, an edited findings.csv, or tags.csv of auditor view --pull.")
 @click.option("--note", default="", help="Why.")
 @click.option("--by", default="", metavar="NAME", help="Who judges; git's user.name when not given.")
 @click.option("--even-unknown", is_flag=True, help="Keep the decisions of a file of which no finding is here.")
@@ -72,11 +73,21 @@ def review(finding: str, decision: Answer, file: Path | None, audit: Path | None
 @_AUDIT
 @click.option("--until-pass", is_flag=True, help="The fewest items that must be set right so that the gate passes.")
 @click.option("--limit", type=click.IntRange(1), default=1_000, show_default=True, help="Rows at most.")
-@click.option("--out", "target", type=click.Path(dir_okay=False, path_type=Path), help="Write them here instead of printing the first 20.")
+@click.option(
+    "--out", "target", type=click.Path(dir_okay=False, path_type=Path), help="Write them here; else the first 20 are shown."
+)
 @click.option("--as", "kind", type=click.Choice(["csv", "label-studio", "cvat"]), default="csv", show_default=True,
               help="With --out: CSV, Label Studio's tasks, or CVAT's manifest and jobs.")  # fmt: skip
 @more_options
-def queue(sources: tuple[Path, ...], audit: Path | None, target: Path | None, kind: str, limit: int, until_pass: bool, **options: Any) -> None:
+def queue(
+    sources: tuple[Path, ...],
+    audit: Path | None,
+    target: Path | None,
+    kind: str,
+    limit: int,
+    until_pass: bool,
+    **options: Any,
+) -> None:
     """What to relabel first, for the most expected gain a minute.
 
     With SOURCE it audits first; without, it reads the workspace's results, or those of --audit DIR.
@@ -86,3 +97,34 @@ def queue(sources: tuple[Path, ...], audit: Path | None, target: Path | None, ki
     asked = asked_of(sources, audit, **options)
     with progress.shown() as show:
         queueing.run(asked, audit, target, kind, limit, until_pass=until_pass, progress=show)
+
+
+@click.command()
+@click.argument("sources", nargs=-1, type=click.Path(path_type=Path), metavar="[SOURCE…]")
+@reading
+@_AUDIT
+@click.option("--scorecards", "target", type=click.Path(path_type=Path), metavar="DIR",
+              help="Write a page and a JSON file for each annotator into this private folder.")  # fmt: skip
+@click.option("--purpose", default="", help="Show names: annotator.name is opened for this purpose, if the policy permits it.")
+@seal.identity_options
+@more_options
+def annotators(
+    sources: tuple[Path, ...],
+    audit: Path | None,
+    target: Path | None,
+    purpose: str,
+    file: Path | None,
+    passphrase_file: Path | None,
+    **options: Any,
+) -> None:
+    """Show each annotator beside the others: answers, how many are right, how fast, the commonest slip.
+
+    Annotators appear as findings show them. Of fewer than 20 answers nothing is said. Scorecards are part of no report and no
+    audit: they are written only here, for you to hand on.
+    """
+    from auditor import carding, progress
+
+    asked = asked_of(sources, audit, **options)
+    naming = carding.Naming(seal.load_identity(file, passphrase_file), purpose) if purpose else None
+    with progress.shown() as show:
+        carding.run(asked, audit, target, naming, show)

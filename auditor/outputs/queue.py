@@ -1,4 +1,4 @@
-"""The queue for people and for labelling tools: a table on the terminal, CSV, tasks for Label Studio, a manifest and jobs for CVAT."""
+"""The queue for people and labelling tools: a table, CSV, tasks for Label Studio, a manifest and jobs for CVAT."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 SHOWN = 20  # lines on the terminal
 JOB = 50  # images of one CVAT job
-_WIDTH = 110
+_WIDTH, _LEAST = 110, 5  # columns where nobody says how wide the terminal is; characters that a column keeps
 _COLUMNS = (
     "rank", "item_id", "annotation_id", "task", "given", "suggested", "wrong", "gain", "seconds", "gain_per_minute", "votes",
     "entropy", "why", "findings", "checks",
@@ -27,7 +27,7 @@ _COLUMNS = (
 
 
 def text(queue: Queue, width: int | None = None) -> str:
-    """The first rows as a table: what is looked at, what it is labelled, how likely that is wrong, what a minute brings, and why."""
+    """The first rows as a table: what is looked at, its label, how likely that is wrong, what a minute brings, and why."""
     width = width or shutil.get_terminal_size((_WIDTH, 24)).columns
     rows = [_cells(number, row) for number, row in enumerate(queue.rows[:SHOWN], 1)]
     if not rows:
@@ -37,10 +37,10 @@ def text(queue: Queue, width: int | None = None) -> str:
     sizes = {nth: max(len(_HEAD[nth]), *(len(row[nth]) for row in rows)) for nth in kept}
     while sum(sizes.values()) + 2 * (len(kept) - 1) > width:
         widest = max((nth for nth in kept if _HEAD[nth] not in _NUMBERS), key=lambda nth: sizes[nth])
-        if sizes[widest] <= 8:
+        if sizes[widest] <= _LEAST:
             break
         sizes[widest] -= 1
-    lines = [_line([_HEAD[nth] for nth in kept], kept, sizes)]
+    lines = [_line([shorten(_HEAD[nth], sizes[nth]) for nth in kept], kept, sizes)]
     lines += [_line([shorten(row[nth], sizes[nth]) for nth in kept], kept, sizes) for row in rows]
     return "\n".join(lines)
 
@@ -56,15 +56,16 @@ def _cells(number: int, row: Row) -> tuple[str, ...]:
         visible(cell)
         for cell in (
             str(number), row.item_id, row.annotation_id, row.task, row.given, row.suggested, f"{row.wrong:.2f}", minute,
-            "" if minute else f"{row.gain:.2f}", "" if row.votes is None else f"{row.votes:,}", f"{row.findings:,}" if row.findings else "",
-            why,
+            "" if minute else f"{row.gain:.2f}", "" if row.votes is None else f"{row.votes:,}",
+            f"{row.findings:,}" if row.findings else "", why,
         )
     )  # fmt: skip
 
 
 def _line(cells: list[str], kept: list[int], sizes: Mapping[int, int]) -> str:
     parts = [
-        f"{cell:>{sizes[nth]}}" if _HEAD[nth] in _NUMBERS else f"{cell:<{sizes[nth]}}" for cell, nth in zip(cells, kept, strict=True)
+        f"{cell:>{sizes[nth]}}" if _HEAD[nth] in _NUMBERS else f"{cell:<{sizes[nth]}}"
+        for cell, nth in zip(cells, kept, strict=True)
     ]
     return "  ".join(parts).rstrip()
 
