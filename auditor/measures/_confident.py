@@ -130,7 +130,7 @@ def removals(joint: Ints, least: int = 1) -> Ints:
     stays = np.maximum(joint.diagonal(), least)
     raised = stays - joint.diagonal()
     others = np.maximum(np.count_nonzero(joint, axis=1) - 1, 1)
-    left = np.maximum(joint - (raised / others)[:, None], 0).astype(np.int64)
+    left: Ints = np.maximum(joint - (raised / others)[:, None], 0).astype(np.int64)
     np.fill_diagonal(left, stays)
     return left
 
