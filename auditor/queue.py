@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from auditor import gate, results, review
-from auditor.precision import PRIOR
+from auditor.tables import literal
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     Floats = npt.NDArray[np.float64]
 
 LIMIT = 1_000
+_EVEN = 0.5  # how sure one is of a finding whose check nobody judged: the mean of the prior
 _MODELS = ("crowdlab",)  # consensus methods that count a model's probabilities as one more vote
 
 
@@ -206,23 +207,28 @@ def _units(of: Results, notes: list[str]) -> None:
             "SELECT NULL::VARCHAR AS item_id, NULL::VARCHAR AS task, NULL::DOUBLE AS entropy WHERE false"
         )
     if consensus:
-        # One method for all: that of the most items, of equals the first by name.
-        method = con.execute("SELECT method FROM consensus GROUP BY method ORDER BY count(*) DESC, method LIMIT 1").fetchall()
-        name = str(method[0][0]) if method else ""
-        con.execute(
-            "CREATE OR REPLACE TEMP VIEW agreed AS SELECT item_id, task, label, probability, votes FROM consensus "
-            f"WHERE method = '{name.replace(chr(39), chr(39) * 2)}' AND label IS NOT NULL AND probability IS NOT NULL"
+        # With a model's probabilities where they are: the model is one more vote.
+        both = {"crowdlab", "crowdlab_probability"} <= consensus
+        model = "crowdlab_probability IS NOT NULL" if both else f"lower(method) IN ({', '.join(map(literal, _MODELS))})"
+        label, probability = (
+            f"coalesce(crowdlab{one}, {name})" if both else name for one, name in (("", "label"), ("_probability", "probability"))
         )
-        notes.append(f"consensus by {name}")
-    else:
-        name = "majority"
         con.execute(
-            "CREATE OR REPLACE TEMP VIEW agreed AS SELECT item_id, task, top AS label, top_share AS probability, votes "
+            f"CREATE OR REPLACE TEMP VIEW agreed AS SELECT item_id, task, {label} AS label, {probability} AS probability, votes, "
+            f"CAST({model} AS INTEGER) AS model FROM consensus WHERE label IS NOT NULL AND probability IS NOT NULL "
+            # Where there are several methods, a task's is that of the most items.
+            "QUALIFY row_number() OVER (PARTITION BY item_id, task ORDER BY "
+            "(SELECT count(*) FROM consensus AS c WHERE c.task = consensus.task AND c.method = consensus.method) DESC, method) = 1"
+        )
+        methods = con.execute("SELECT DISTINCT method FROM consensus WHERE label IS NOT NULL ORDER BY method").fetchall()
+        notes.append(f"consensus by {', '.join(str(row[0]) for row in methods)}{', with a model' if both else ''}")
+    else:
+        con.execute(
+            "CREATE OR REPLACE TEMP VIEW agreed AS SELECT item_id, task, top AS label, top_share AS probability, votes, 0 AS model "
             "FROM item_vote WHERE votes > 0"
         )
         notes.append("consensus by majority: the measure consensus is not there")
-    model = 1 if name.lower().replace("-", "_") in _MODELS else 0
-    score = _SCORE.format(quality="a.probability", weights="greatest(a.votes, 1)", model=model)
+    score = _SCORE.format(quality="a.probability", weights="greatest(a.votes, 1)", model="a.model")
     con.execute(
         f"INSERT INTO unit SELECT a.item_id, a.task, a.label, a.votes, v.entropy, {score} FROM agreed AS a "
         "JOIN classes USING (task) LEFT JOIN item_vote AS v ON v.item_id = a.item_id AND v.task = a.task WHERE classes.classes > 1"
@@ -246,8 +252,10 @@ def _models(of: Results, notes: list[str]) -> None:
     con.execute(
         f"""
         INSERT INTO judged
-        SELECT item_id, annotation_id, task, label, CASE WHEN suggested <> label THEN suggested ELSE '' END, score FROM (
-          SELECT q.item_id, q.annotation_id, q.task, q.label, coalesce(q.{suggested}, '') AS suggested, {score} AS score,
+        SELECT item_id, annotation_id, task, label, CASE WHEN suggested <> label AND quality < 0.5 THEN suggested ELSE '' END, score
+        FROM (
+          SELECT q.item_id, q.annotation_id, q.task, q.label, coalesce(q.{suggested}, '') AS suggested, q.score AS quality,
+                 {score} AS score,
                  row_number() OVER (PARTITION BY q.annotation_id ORDER BY q.score, q.{suggested}) AS nth
           FROM (SELECT *, NULL AS "NULL" FROM label_quality WHERE score IS NOT NULL) AS q
           JOIN classes USING (task) LEFT JOIN unit AS u ON u.item_id = q.item_id AND u.task = q.task
@@ -267,7 +275,7 @@ def _found(of: Results, notes: list[str]) -> None:
         f"""
         CREATE OR REPLACE TEMP TABLE found AS
         SELECT coalesce(item_id, '') AS item_id, coalesce(annotation_id, '') AS annotation_id, any_value(label) AS label,
-               max(coalesce(s.share, p.mean, {PRIOR})) AS wrong, count(*) AS findings, list_sort(list(DISTINCT check_id)) AS checks
+               max(coalesce(s.share, p.mean, {_EVEN})) AS wrong, count(*) AS findings, list_sort(list(DISTINCT check_id)) AS checks
         FROM counted LEFT JOIN said AS s USING (finding_id) LEFT JOIN precise AS p USING (check_id)
         WHERE (item_id IS NOT NULL OR annotation_id IS NOT NULL) AND coalesce(s.share, 1) > 0
         GROUP BY ALL

@@ -9,6 +9,8 @@ import itertools
 import json
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from cleanlab import multiannotator
 from cleanlab.internal.multiannotator_utils import find_best_temp_scaler, temp_scale_pred_probs
@@ -145,13 +147,32 @@ def test_a_model_judges_items_with_one_vote(tmp_path):
     with results.opened(request(tmp_path / "labels.npy", predictions=tmp_path / "probs.npy"), None, quiet) as of:
         made = queue.rank(of)
         first = made.rows[0]
-        theirs, _ = multiannotator.get_active_learning_scores(
-            given_label[:, None].astype(float),
-            (np.load(tmp_path / "probs.npy") / np.load(tmp_path / "probs.npy").sum(axis=1, keepdims=True)),
-        )
+        assert of.view("label_quality")
+        quality = of.con.execute("SELECT score FROM label_quality WHERE item_id = '5'").fetchall()[0][0]
     assert (first.item_id, first.given, first.suggested, first.why) == ("5", "2", "0", "model")
-    assert 1 - first.wrong == pytest.approx(theirs[5], abs=1e-6)
+    assert 1 - first.wrong == pytest.approx((2 * quality + 1 / classes) / 3, abs=1e-12)
+    assert [row.suggested for row in made.rows].count("") == n - 1
     assert made.total == n
+
+
+@pytest.mark.parametrize("model", [False, True])
+def test_the_consensus_is_taken_where_there_is_one(boxes, model):
+    done, *_ = boxes
+    rows = {"item_id": ["i1", "i1", "i2", "i2"], "task": ["label"] * 4, "label": ["a", "b", "b", None], "probability": [0.9, 0.6, 0.7, None],
+            "method": ["ds", "majority", "ds", "ds"], "votes": [4, 4, 3, 3]}  # fmt: skip
+    if model:
+        rows |= {"crowdlab": ["a", None, "a", None], "crowdlab_probability": [0.8, None, 0.5, None]}
+    table = pa.table(rows)
+    with results.opened(None, done.out, quiet) as of:
+        pq.write_table(table, done.out.parent / "consensus.parquet")
+        pq.write_table(pa.table({"task": ["label"] * 2, "label": ["a", "b"]}), done.out.parent / "class_balance.parquet")
+        kept = {name: done.out.parent / f"{name}.parquet" for name in ("consensus", "class_balance")}
+        made = queue.rank(dataclasses.replace(of, kept=kept))
+    by_item = {row.item_id: row for row in made.rows if row.why == "consensus"}
+    assert (by_item["i1"].given, by_item["i2"].given) == (("a", "a") if model else ("a", "b"))
+    expected = ((0.8 * 5 + 0.5) / 6, (0.5 * 4 + 0.5) / 5) if model else ((0.9 * 4 + 0.5) / 5, (0.7 * 3 + 0.5) / 4)
+    assert [1 - by_item[one].wrong for one in ("i1", "i2")] == pytest.approx(list(expected))
+    assert any(note.startswith("consensus by ds") for note in made.notes)
 
 
 # ---- findings and what people said of them
