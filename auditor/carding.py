@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import click
-
 from auditor import ledger, results, scorecard, seclude, vault
 from auditor.errors import UsageError
 from auditor.files import replacing
@@ -39,8 +37,8 @@ def run(
     target: Path | None,
     naming: Naming | None,
     progress: Callable[[str, int, int | None], None],
-) -> None:
-    """Print all annotators; write their scorecards where a folder is named.
+) -> tuple[str, list[str]]:
+    """All annotators as text; their scorecards are written where a folder is named.
 
     Args:
         request: sources to audit, or None.
@@ -48,6 +46,9 @@ def run(
         target: a private folder for scorecards, or None.
         naming: whose identity opens names, and for which purpose; None leaves them sealed.
         progress: called with what, done, total.
+
+    Returns:
+        The table, and what is to be said beside it, a line each.
 
     Raises:
         UsageError: the folder is not private, or there are no sealed names here.
@@ -57,14 +58,15 @@ def run(
     with results.opened(request, audit, progress) as of:
         names = {} if naming is None else _names(of, naming)
         made = scorecard.cards(of, names, examples=folder is not None)
-        click.echo(out.table(made, scorecard.LEAST, names=bool(names)))
+        table = out.table(made, scorecard.LEAST, names=bool(names))
         if folder is not None:
             if naming is not None and of.space is not None:
                 entry: dict[str, str | int] = {"action": "scorecards", "field": _NAME, "purpose": naming.purpose}
                 entry["cards"] = len(made)
                 ledger.append(of.space.root / "ledger", naming.who.name, vault.now(), entry)
             _write(of, made, folder)
-            click.echo(f"{len(made):,} scorecards in {target}, for you alone: hand each to its annotator", err=True)
+    said = [] if folder is None else [f"{len(made):,} scorecards in {target}, for you alone: hand each to its annotator"]
+    return table, said
 
 
 def _names(of: Results, naming: Naming) -> dict[str, str]:

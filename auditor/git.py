@@ -14,6 +14,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+def answer(root: Path, *words: str) -> tuple[int, str]:
+    """The exit code and what a git command prints; 127 where it cannot be run: without git nothing is tracked, and nobody named."""
+    try:
+        done = _run(root, words)
+    except OSError:
+        return 127, ""
+    return done.returncode, done.stdout.strip()
+
+
 def git(root: Path, *words: str, check: bool = True) -> str:
     """What a git command prints.
 
@@ -21,7 +30,7 @@ def git(root: Path, *words: str, check: bool = True) -> str:
         AuditorError: it failed, and `check` is set.
     """
     try:
-        done = subprocess.run(["git", *words], cwd=root, capture_output=True, text=True, check=False)  # noqa: S603, S607  # the PATH's
+        done = _run(root, words)
     except FileNotFoundError as error:
         raise AuditorError("git is not installed", "install git") from error
     if check and done.returncode:
@@ -31,6 +40,10 @@ def git(root: Path, *words: str, check: bool = True) -> str:
         hint = "set git config user.name and user.email" if anonymous else ""
         raise AuditorError(f"git {words[0]}: {said[-1] if said else silent}", hint)
     return done.stdout.strip()
+
+
+def _run(root: Path, words: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["git", *words], cwd=root, capture_output=True, text=True, check=False)  # noqa: S603, S607  # the PATH's
 
 
 @contextlib.contextmanager

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from auditor import gate, results, review
-from auditor.tables import literal
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
 
 LIMIT = 1_000
 _EVEN = 0.5  # how sure one is of a finding whose check nobody judged: the mean of the prior
-_MODELS = ("crowdlab",)  # consensus methods that count a model's probabilities as one more vote
 
 
 @dataclass(frozen=True)
@@ -209,7 +207,7 @@ def _units(of: Results, notes: list[str]) -> None:
     if consensus:
         # With a model's probabilities where they are: the model is one more vote.
         both = {"crowdlab", "crowdlab_probability"} <= consensus
-        model = "crowdlab_probability IS NOT NULL" if both else f"lower(method) IN ({', '.join(map(literal, _MODELS))})"
+        model = "crowdlab_probability IS NOT NULL" if both else "false"
         label, probability = (
             f"coalesce(crowdlab{one}, {name})" if both else name for one, name in (("", "label"), ("_probability", "probability"))
         )
@@ -242,24 +240,21 @@ def _models(of: Results, notes: list[str]) -> None:
         "CREATE OR REPLACE TEMP TABLE judged "
         "(item_id VARCHAR, annotation_id VARCHAR, task VARCHAR, label VARCHAR, suggested VARCHAR, score DOUBLE)"
     )
-    columns = of.view("label_quality")
-    if not columns:
+    if not of.view("label_quality"):
         notes.append("no model judges labels (give --predictions FILE)")
         return
-    suggested = "suggested" if "suggested" in columns else "confident" if "confident" in columns else "NULL"
     # Of several models or methods that judge one label the most doubtful counts.
     score = _SCORE.format(quality="q.score", weights="1", model=1)
     con.execute(
         f"""
         INSERT INTO judged
-        SELECT item_id, annotation_id, task, label, CASE WHEN suggested <> label AND quality < 0.5 THEN suggested ELSE '' END, score
+        SELECT item_id, annotation_id, task, label, CASE WHEN quality < 0.5 THEN suggested ELSE '' END, score
         FROM (
-          SELECT q.item_id, q.annotation_id, q.task, q.label, coalesce(q.{suggested}, '') AS suggested, q.score AS quality,
+          SELECT q.item_id, q.annotation_id, q.task, q.label, coalesce(q.suggested, '') AS suggested, q.score AS quality,
                  {score} AS score,
-                 row_number() OVER (PARTITION BY q.annotation_id ORDER BY q.score, q.{suggested}) AS nth
-          FROM (SELECT *, NULL AS "NULL" FROM label_quality WHERE score IS NOT NULL) AS q
-          JOIN classes USING (task) LEFT JOIN unit AS u ON u.item_id = q.item_id AND u.task = q.task
-          WHERE coalesce(u.votes, 0) <= 1 AND classes.classes > 1
+                 row_number() OVER (PARTITION BY q.annotation_id ORDER BY q.score, q.suggested) AS nth
+          FROM label_quality AS q JOIN classes USING (task) LEFT JOIN unit AS u ON u.item_id = q.item_id AND u.task = q.task
+          WHERE q.score IS NOT NULL AND coalesce(u.votes, 0) <= 1 AND classes.classes > 1
         ) WHERE nth = 1
         """
     )

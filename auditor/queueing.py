@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from auditor import passing, queue, results
 from auditor.errors import UsageError
 from auditor.files import write_text
@@ -32,17 +30,20 @@ def run(
     *,
     until_pass: bool,
     progress: Callable[[str, int, int | None], None],
-) -> None:
-    """Print the queue, or write it to a file.
+) -> tuple[str, list[str]]:
+    """The queue as text, or written to a file.
 
     Args:
         request: sources to audit, or None.
         audit: an audit's folder, or None.
-        target: where to write; None prints.
+        target: where to write; None for the text alone.
         kind: csv | label-studio | cvat.
         limit: rows at most.
         until_pass: the fewest items that make the gate pass instead.
         progress: called with what, done, total.
+
+    Returns:
+        The first rows, "" where a file was written; and what is to be said beside it, a line each.
 
     Raises:
         UsageError: a labelling tool's file is asked for without saying where.
@@ -51,36 +52,31 @@ def run(
         raise UsageError(f"--as {kind} writes a file", "say where: --out FILE")
     with results.opened(request, audit, progress) as of:
         made = passing.until_pass(of) if until_pass else queue.rank(of, limit)
-        if target is not None:
-            _write(of, made, target, kind)
-        else:
-            click.echo(out.text(made))
-    for note in made.notes:
-        click.echo(f"note: {visible(note)}", err=True)
-    if target is None and made.total > out.SHOWN:
-        click.echo(f"{made.total:,} in all: --out queue.csv writes the first {min(limit, made.total):,}", err=True)
+        written = [] if target is None else _write(of, made, target, kind)
+    notes = [f"note: {visible(note)}" for note in made.notes]
+    if target is not None:
+        return "", [*written, *notes]
+    more = [f"{made.total:,} in all: --out queue.csv writes the first {min(limit, made.total):,}"] if made.total > out.SHOWN else []
+    return out.text(made), [*notes, *more]
 
 
-def _write(of: Results, made: Queue, target: Path, kind: str) -> None:
+def _write(of: Results, made: Queue, target: Path, kind: str) -> list[str]:
+    """Writes the file; says so, a line each."""
     if kind == "csv":
         write_text(target, out.csv_text(made))
-        click.echo(f"{len(made.rows):,} of {made.total:,} rows written to {target}", err=True)
-        return
+        return [f"{len(made.rows):,} of {made.total:,} rows written to {target}"]
     items = _items(of, made)
     if kind == "label-studio":
         write_text(target, out.label_studio(made, items))
-        if of.session is None:
-            click.echo("note: an audit's folder holds no items: the tasks have their ids alone", err=True)
-        click.echo(f"written to {target}: Label Studio imports it as tasks", err=True)
-        return
+        bare = ["note: an audit's folder holds no items: the tasks have their ids alone"] if of.session is None else []
+        return [*bare, f"written to {target}: Label Studio imports it as tasks"]
     results.demand_tables(of, "--as cvat")
     manifest, jobs, lost = out.cvat(made, items)
     beside = target.with_name("jobs.json")
     write_text(target, manifest)
     write_text(beside, jobs)
-    if lost:
-        click.echo(f"note: {lost:,} items have no picture that may be shown", err=True)
-    click.echo(f"written to {target} and {beside}: a manifest for CVAT, and job_file_mapping for its jobs", err=True)
+    bare = [f"note: {lost:,} items have no picture that may be shown"] if lost else []
+    return [*bare, f"written to {target} and {beside}: a manifest for CVAT, and job_file_mapping for its jobs"]
 
 
 def _items(of: Results, made: Queue) -> dict[str, dict[str, Any]]:

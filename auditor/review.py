@@ -9,7 +9,6 @@ State rules:
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 import errno
 import fcntl
@@ -17,12 +16,12 @@ import getpass
 import json
 import os
 import re
-import subprocess
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
 from auditor.errors import AuditorError, InputError, UsageError
 from auditor.files import parse_json
+from auditor.git import answer
 from auditor.precision import Precision, posterior
 
 if TYPE_CHECKING:
@@ -88,11 +87,7 @@ def reviewer(given: str, folder: Path) -> str:
         if not _NAME.fullmatch(given):
             raise UsageError(f"{given!r} cannot name a reviewer", "use letters, digits, dots, dashes and underscores: --by ada")
         return given
-    said = ""
-    with contextlib.suppress(OSError):
-        done = subprocess.run(["git", "config", "user.name"], cwd=folder, capture_output=True, text=True, check=False)  # noqa: S607  # the PATH's
-        said = done.stdout
-    for name in (said, _account()):
+    for name in (answer(folder, "config", "user.name")[1], _account()):
         slug = re.sub(r"[^A-Za-z0-9._-]+", "-", name.strip()).strip("-._")[:64]
         if slug:
             return slug

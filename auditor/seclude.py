@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import stat
-import subprocess
 from typing import TYPE_CHECKING, Any
 
 from auditor import outfolder, workspace
 from auditor.errors import AuditorError, UsageError
+from auditor.git import answer
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -79,17 +79,9 @@ def _outs(pipeline: Path) -> list[str]:
 
 def _outside_git(path: Path, target: Path) -> None:
     start = next(one for one in (target, *target.parents) if one.is_dir())
-    if _git(start, "rev-parse", "--is-inside-work-tree") != (0, "true"):
+    if answer(start, "rev-parse", "--is-inside-work-tree") != (0, "true"):
         return
-    if _git(start, "ls-files", "--", str(target))[1]:
+    if answer(start, "ls-files", "--", str(target))[1]:
         raise UsageError(f"{path}: git keeps files in it", _HINT)
-    if _git(start, "check-ignore", "--quiet", str(target / "scorecard.html"))[0] != 0:
+    if answer(start, "check-ignore", "--quiet", str(target / "scorecard.html"))[0] != 0:
         raise UsageError(f"{path}: git does not ignore it", _HINT)
-
-
-def _git(start: Path, *words: str) -> tuple[int, str]:
-    try:
-        done = subprocess.run(["git", *words], cwd=start, capture_output=True, text=True, check=False)  # noqa: S603, S607  # the PATH's
-    except OSError:
-        return 1, ""  # without git nothing is tracked
-    return done.returncode, done.stdout.strip()

@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import settings
 
+from tests.browser_world import ARGUMENTS
 from tests.skips import unlisted
+from tests.workspace_world import GIT, run
+from tests.worlds import votes_csv
 
 # How long one example takes says more about what else the machine does than about the code.
 settings.register_profile("unhurried", deadline=None)
@@ -38,6 +41,31 @@ def chromium() -> str:
     if executable is None:
         pytest.skip("no chromium-headless-shell or chromium is in PATH")
     return executable
+
+
+@pytest.fixture(scope="session")
+def browser(playwright: Any, chromium: str) -> Iterator[Any]:
+    """A browser for pages of files."""
+    made = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def git_identity(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody whom git commits can name."""
+    for name, value in GIT.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def space(tmp_path: Path, git_identity: None) -> Path:  # import commits nothing, what follows may
+    """A workspace with one source of good votes, and a file that stays outside."""
+    made = tmp_path / "space"
+    run(tmp_path, "init", str(made), "--name", "pets")
+    votes_csv(tmp_path / "answers.csv", items=30)
+    run(made, "import", str(tmp_path / "answers.csv"), "--name", "crowd")
+    return made
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -20,7 +20,7 @@ from auditor import workspace
 from auditor.files import sha256_file
 from auditor.freshness import digest_of
 from tests.test_seal_workspace import ACCESS, POLICY
-from tests.test_workspace import GIT, run
+from tests.workspace_world import GIT, run
 from tests.worlds import votes_csv
 
 ROUNDS = int(os.environ.get("AUDITOR_CRASH_ROUNDS", "3"))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_workspace import GIT
+from tests.workspace_world import GIT
 from tests.worlds import votes_csv
 
 # Runs in every Python process that the commands start: DVC's and ours alike.

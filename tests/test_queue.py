@@ -26,7 +26,7 @@ from auditor.queue import Queue, Row
 from auditor.stage import Source
 from tests import report_world as world
 from tests.review_world import votes
-from tests.test_workspace import _git, audited, run, space  # noqa: F401  # fixtures
+from tests.workspace_world import audited, run
 
 
 def invoke(*words, code=0):
@@ -421,7 +421,7 @@ def test_what_no_item_mends_is_said(tmp_path):
 # ---- a workspace
 
 
-def test_in_a_workspace(space, tmp_path):  # noqa: F811
+def test_in_a_workspace(space, tmp_path):
     with pytest.raises((AuditorError, UsageError)), results.opened(None, tmp_path / "nothing", quiet):
         pass
     assert "run dvc pull in a fresh clone" in run(space, "queue", code=3)

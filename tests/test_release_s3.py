@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from tests.test_workspace import GIT, audited, run
+from tests.workspace_world import GIT, audited, run
 from tests.worlds import votes_csv
 
 

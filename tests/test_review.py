@@ -28,7 +28,7 @@ from auditor.run import Result
 from auditor.settings import GateSettings, Settings
 from tests import report_world as world
 from tests.review_world import votes
-from tests.test_workspace import _git, audited, run, space  # noqa: F401  # fixtures
+from tests.workspace_world import audited, run
 
 NOW = dt.datetime(2026, 3, 1, 12, tzinfo=dt.UTC)
 A, B, C = "a" * 16, "b" * 16, "c" * 16
@@ -357,7 +357,7 @@ def test_what_is_gone_is_kept_and_what_never_was_is_refused(audit, tmp_path):
     assert f"there is no finding {'e' * 16}" in invoke("review", "--import", nameless, "--audit", done.out, code=2)
 
 
-def test_in_a_workspace_it_is_under_git_and_makes_the_verdict_stale(space, tmp_path):  # noqa: F811
+def test_in_a_workspace_it_is_under_git_and_makes_the_verdict_stale(space, tmp_path):
     run(space, "import", str(votes(tmp_path / "votes.csv")), "--name", "crowd")
     (space / "auditor.toml").write_text('dataset = "pets"\n[gate]\nfail_on = "info"\n')
     audited(space)

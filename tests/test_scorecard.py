@@ -17,12 +17,15 @@ from auditor.cli import cli
 from auditor.errors import UsageError
 from auditor.outputs import scorecard as out
 from tests import report_world, review_world
+from tests.browser_world import CONTRAST, PHONE, WIDE, Watched
 from tests.test_queue import quiet, request
-from tests.test_report_browser import CONTRAST, PHONE, WIDE, Watched, browser  # noqa: F401  # fixture
-from tests.test_workspace import _git, audited, run  # noqa: F401  # fixture
+from tests.workspace_world import audited, run
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+pytestmark = pytest.mark.usefixtures("git_identity")
 
 
 def invoke(*words, code=0, env=None):
@@ -228,7 +231,7 @@ def pages(tmp_path_factory):
 @pytest.mark.browser
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
-def test_a_card_fits_and_can_be_read(browser: Any, pages: Path, scheme: str, size: dict[str, int]) -> None:  # noqa: F811
+def test_a_card_fits_and_can_be_read(browser: Any, pages: Path, scheme: str, size: dict[str, int]) -> None:
     for page_file in (
         pages / "cards" / "scorecard-w4.html",
         pages / "cards" / "scorecard-new1.html",
@@ -241,7 +244,7 @@ def test_a_card_fits_and_can_be_read(browser: Any, pages: Path, scheme: str, siz
 
 
 @pytest.mark.browser
-def test_a_card_shows_pictures_and_saves_the_answer(browser: Any, pages: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_a_card_shows_pictures_and_saves_the_answer(browser: Any, pages: Path, tmp_path: Path) -> None:
     with Watched(browser, pages / "cards" / "scorecard-w4.html", viewport=WIDE) as page:
         assert page.locator(".examples svg.picture").count() == scorecard.EXAMPLES
         page.locator(".examples select").nth(1).select_option("unclear")

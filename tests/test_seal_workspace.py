@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from auditor import journal
-from tests.test_workspace import GIT, run
+from tests.workspace_world import GIT, run
 
 CANARIES = ["Zarquonian", "Blorbish", "canary.person@example.org"]
 POLICY = """

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests.test_workspace import GIT
+from tests.workspace_world import GIT
 
 
 @pytest.mark.data

@@ -14,7 +14,7 @@ import pytest
 from auditor.errors import AuditorError
 from auditor.views import mongod
 from tests import report_world as world
-from tests.test_report_browser import ARGUMENTS
+from tests.browser_world import ARGUMENTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,51 +10,12 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from click.testing import CliRunner
 
 from auditor import workspace
-from auditor.cli import cli
+from tests.workspace_world import GIT, audited, run
 from tests.worlds import votes_csv
 
-GIT = {
-    "GIT_AUTHOR_NAME": "n",
-    "GIT_AUTHOR_EMAIL": "n@example.org",
-    "GIT_COMMITTER_NAME": "n",
-    "GIT_COMMITTER_EMAIL": "n@example.org",
-}
-
-
-@pytest.fixture(autouse=True)
-def _git(monkeypatch):
-    for name, value in GIT.items():
-        monkeypatch.setenv(name, value)
-
-
-def run(folder, *words, code=0):
-    """The command's output; fails when the exit code is another."""
-    before = Path.cwd()
-    os.chdir(folder)
-    try:
-        done = CliRunner().invoke(cli, list(words), catch_exceptions=False)
-    finally:
-        os.chdir(before)
-    assert done.exit_code == code, done.output
-    return done.output
-
-
-@pytest.fixture
-def space(tmp_path):
-    """A workspace with one source of good votes, and a file that stays outside."""
-    root = tmp_path / "space"
-    run(tmp_path, "init", str(root), "--name", "pets")
-    votes_csv(tmp_path / "answers.csv", items=30)
-    run(root, "import", str(tmp_path / "answers.csv"), "--name", "crowd")
-    return root
-
-
-def audited(root):
-    for word in ("measure", "check"):
-        run(root, word)
+pytestmark = pytest.mark.usefixtures("git_identity")
 
 
 def test_init_says_what_it_did_and_overwrites_nothing(tmp_path):

@@ -39,6 +39,14 @@ def asked_of(sources: tuple[Path, ...], audit: Path | None, **options: Any) -> R
     return request(sources, **options, **more) if sources else None
 
 
+def say(text: str, notes: list[str]) -> None:
+    """Data on stdout, what is said beside it on stderr."""
+    if text:
+        click.echo(text)
+    for note in notes:
+        click.echo(note, err=True)
+
+
 @click.command()
 @click.argument("finding", required=False)
 @click.argument("decision", required=False, type=click.Choice(["yes", "no", "skip"]))
@@ -96,7 +104,8 @@ def queue(
 
     asked = asked_of(sources, audit, **options)
     with progress.shown() as show:
-        queueing.run(asked, audit, target, kind, limit, until_pass=until_pass, progress=show)
+        done = queueing.run(asked, audit, target, kind, limit, until_pass=until_pass, progress=show)
+    say(*done)
 
 
 @click.command()
@@ -127,4 +136,5 @@ def annotators(
     asked = asked_of(sources, audit, **options)
     naming = carding.Naming(seal.load_identity(file, passphrase_file), purpose) if purpose else None
     with progress.shown() as show:
-        carding.run(asked, audit, target, naming, show)
+        done = carding.run(asked, audit, target, naming, show)
+    say(*done)

@@ -83,7 +83,7 @@ def compute(inputs: Inputs) -> pa.RecordBatchReader:
 
     Rows of probabilities are brought to sum 1; rows of the wrong length, with NaN, or without a positive sum are left out
     (`prediction_invalid` finds them). With several annotators per item each annotation is scored, and thresholds are means over
-    annotations. Tasks whose labels do not exclude each other are left to `multilabel_quality`.
+    annotations. Tasks whose ontology says that labels do not exclude each other are left out: a row of sum 1 says nothing of them.
 
     Args:
         inputs: the tables annotation, prediction, model, ontology.
