@@ -79,7 +79,7 @@ def _decisions(path: Path, data: bytes) -> Given:
     except ValueError as error:
         raise InputError(path, "", f"is not JSON: {error}", "save it from the report again") from error
     if not isinstance(body, dict) or body.get("format") != FORMAT or not isinstance(body.get("decisions"), list):
-        raise InputError(path, "", f"is no {FORMAT}", f"give {_KINDS}")
+        raise InputError(path, "", f"is not of the format {FORMAT}", f"give {_KINDS}")
     found = []
     for number, one in enumerate(body["decisions"], 1):
         if not isinstance(one, dict) or not all(isinstance(one.get(name, ""), str) for name in ("finding", "check", "at", "note")):

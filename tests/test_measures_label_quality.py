@@ -130,6 +130,16 @@ def test_calibration_finds_what_was_put_in():
     assert found.bias - found.bias.mean() == pytest.approx(bias - bias.mean(), abs=0.06)
 
 
+def test_odds_follow_the_slope_and_the_biases():
+    probs = np.array([[0.2, 0.7, 0.1]])
+    bias = np.array([0.5, 0.0, 3.0])
+    score, rival = _calibration.odds(probs, np.array([0]), _calibration.Calibration(2.0, bias))
+    weight = np.exp(2.0 * np.log(probs[0]) + bias)
+    assert rival.tolist() == [1]
+    assert score[0] == pytest.approx(weight[0] / (weight[0] + weight[1]), rel=1e-12)
+    assert _calibration.odds(probs, np.array([0]), _calibration.Calibration(1.0, bias))[1].tolist() == [2], "a bias moves the rival"
+
+
 def test_calibration_of_nothing_and_of_few_stays_near_the_model():
     assert _calibration.fit(np.empty((0, 3)), np.empty(0, np.int64)).slope == 1.0
     few = _calibration.fit(np.array([[0.9, 0.1], [0.2, 0.8]]), np.array([0, 1]))

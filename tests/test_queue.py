@@ -345,6 +345,12 @@ def test_it_is_the_smallest_set_and_none_of_it_can_be_spared(world_of):
             assert not (counts[np.delete(cover.chosen, spared)].sum(axis=0) >= need).all()
 
 
+def test_what_later_choices_made_needless_is_spared_again():
+    counts = np.array([[0, 3, 2], [0, 3, 1], [0, 0, 1], [1, 2, 1], [3, 1, 2], [0, 0, 0], [0, 1, 0], [1, 1, 2]])
+    # Taken greedily it is row 0 first; what the others bring does without it.
+    assert repair.fewest(counts, np.array([5, 3, 4]), exact=False).chosen.tolist() == [3, 4, 7]
+
+
 def test_many_items_are_few_kinds():
     counts = np.tile(np.array([[1, 0], [0, 1], [1, 1]]), (200_000, 1))
     found = repair.fewest(counts, np.array([100_000, 150_000]))

@@ -139,6 +139,8 @@ def test_an_audit_holds_none(made, tmp_path):
     done = report_world.audit(folder / "votes.csv", tmp_path / "audit", report_world.checks(tmp_path / "checks"))
     assert not list(tmp_path.rglob("scorecard*"))
     assert "Scorecard" not in done.report.read_text()
+    with pytest.raises(UsageError, match="lies in the folder of an audit"):
+        seclude.folder(done.out / "cards")
     # the findings' folder alone gives the table, and cards without texts
     stdout, _ = invoke("annotators", "--audit", done.out, "--scorecards", tmp_path / "cards")
     assert "w4" in stdout
