@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 # What cannot be tracked as media: the workspace as a whole, and its own folders.
 _OURS = {
     ".auditor", ".dvc", ".git", "at", "checks", "findings", "grants", "ledger", "measures", "policies", "private", "releases",
-    "report", "sources", "tables",
+    "report", "reviews", "sources", "tables",
 }  # fmt: skip
 NOTE = "label-auditor/source/1"
 

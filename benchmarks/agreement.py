@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.tables import write
 from benchmarks.timing import Figure, as_base_install, once, paired
 
 ROWS = 10_000_000
@@ -20,9 +21,6 @@ BASE = ("vote", "vote_code", "vote_task", "vote_item")  # what the figures of al
 
 def generate(folder: Path, rows: int, people: int) -> None:
     """Canonical tables of ratings 1 to 5, three on each item, and the measure `vote` with its codes: what all of these start from."""
-    from auditor.engines import duckdb as engine
-    from auditor.tables import TABLES, select_typed, write_parquet
-
     person = f"(hash(i // {VOTES}, 1) % {people} + (i % {VOTES}) * ({people} // {VOTES})) % {people}"
     query = f"""
         SELECT 'a' || lpad(i::VARCHAR, 9, '0') AS annotation_id, 'item-' || lpad((i // {VOTES})::VARCHAR, 8, '0') AS item_id,
@@ -30,15 +28,7 @@ def generate(folder: Path, rows: int, people: int) -> None:
                1 + CASE WHEN hash(i, 2) % 10 < 8 THEN hash(i // {VOTES}) % {LABELS} ELSE hash(i, 3) % {LABELS} END AS value
         FROM range({rows}) t(i)"""
     people_query = f"SELECT 'ann-' || i AS annotator_id, 'person' AS kind FROM range({people}) t(i)"
-    queries = {"annotation": query, "annotator": people_query}
-    folder.mkdir(parents=True, exist_ok=True)
-    con = engine.connect(folder, "4GB")
-    for name, table in TABLES.items():
-        chosen = queries.get(name)
-        relation = f"({chosen})" if chosen else "(SELECT 1 WHERE false)"
-        present = set(con.sql(f"{chosen} LIMIT 0").columns) if chosen else set()
-        write_parquet(con, select_typed(relation, present, table.columns), table.key, folder / f"{name}.parquet")
-    con.close()
+    write(folder, {"annotation": query, "annotator": people_query})
     _session(folder, folder / "measures", ()).measure("vote_task")
     _session(folder, folder / "measures", BASE[:3]).measure("vote_item")
     _session(folder, folder / "measures", BASE).measure("vote_pattern")

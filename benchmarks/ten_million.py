@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from benchmarks.tables import write
 from benchmarks.timing import as_base_install
 
 ROWS = 10_000_000
@@ -27,10 +28,7 @@ TWENTY_FIVE = (
 
 def generate(folder: Path) -> None:
     """Canonical tables: ten million class votes of 1,000 annotators on items with text and split, two groups of people."""
-    from auditor.engines import duckdb as engine
-    from auditor.tables import TABLES, select_typed, write_parquet
-
-    queries = {
+    write(folder, {
         "annotation": f"""
             SELECT 'a' || lpad(i::VARCHAR, 9, '0') AS annotation_id, 'item-' || lpad((i // {VOTES})::VARCHAR, 8, '0') AS item_id,
                    'label' AS task, 'class' AS type, 'ann-' || (hash(i, 1) % 1000) AS annotator_id, 'human' AS source,
@@ -44,15 +42,7 @@ def generate(folder: Path) -> None:
         "annotator": """
             SELECT 'ann-' || i AS annotator_id, 'person' AS kind, MAP {'group': 'g' || (i % 2)} AS attributes FROM range(1000) t(i)""",
         "ontology": "SELECT 'label' AS task, 'class ' || i AS label, true AS exclusive FROM range(5) t(i)",
-    }
-    folder.mkdir(parents=True, exist_ok=True)
-    con = engine.connect(folder, "4GB")
-    for name, table in TABLES.items():
-        query = queries.get(name)
-        relation = f"({query})" if query else "(SELECT 1 WHERE false)"
-        present = set(con.sql(f"{query} LIMIT 0").columns) if query else set()
-        write_parquet(con, select_typed(relation, present, table.columns), table.key, folder / f"{name}.parquet")
-    con.close()
+    })  # fmt: skip
 
 
 def scan(folder: Path) -> None:

@@ -279,7 +279,8 @@ def test_a_release_that_cannot_be_pushed_leaves_nothing_and_can_be_made_again(sp
 
 
 def test_tracked_media_are_part_of_a_release(space, tmp_path):
-    for name in (".", "tables", ".auditor"):
+    for name in (".", "tables", ".auditor", "reviews"):
+        (space / name).mkdir(exist_ok=True)
         said = run(space, "import", str(tmp_path / "answers.csv"), "--name", "crowd", "--track-media", "--media", name, code=2)
         assert "give the media a folder of their own" in said
     folder = space / "data" / "texts"
