@@ -200,6 +200,7 @@ def make(
             beside = [str(path.relative_to(root)) for path in _written_by_dvc(root, tracked)]
             paths = [path for path in dict.fromkeys([*_IN_GIT, *beside]) if (root / path).exists()]
             git(root, "add", "--all", "--", *paths)
+            paths = _kept(root, paths)
             unchanged = bool(last) and not git(root, "diff", "--cached", "--name-only", last, "--", *paths, *_OF_THE_ACT)
             if git(root, "status", "--porcelain", "--untracked-files=no", "--", *paths):
                 git(root, "commit", "--quiet", "--message", f"release {name}: {verdict.result}", "--", *paths)
@@ -208,6 +209,13 @@ def make(
         again = f"{error.hint or 'mend that'}; then auditor release {name} again"
         raise AuditorError(f"{error.message}: there is no release {name}, everything is as it was", again) from error
     return Made(_release(manifest), pushed, last if unchanged else "")
+
+
+def _kept(root: Path, paths: Sequence[str]) -> list[str]:
+    """Those of which git keeps something, or did until now: it refuses to commit a folder that is empty."""
+    asked = ("ls-files", "-z"), ("diff", "--cached", "--relative", "--name-only", "-z")
+    known = [one for words in asked for one in git(root, *words, "--", *paths).split("\0")]
+    return [path for path in paths if any(one == path or one.startswith(f"{path}/") for one in known)]
 
 
 def _manifest(root: Path, name: str) -> Path:

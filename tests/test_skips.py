@@ -18,7 +18,7 @@ from tests.skips import ALLOWED
 )
 def test_an_unlisted_skip_fails_ci(root, tmp_path, reason, ci, code):
     (tmp_path / "tests").mkdir()
-    for name in ("__init__.py", "conftest.py", "skips.py"):
+    for name in ("__init__.py", "conftest.py", "skips.py", "worlds.py", "browser_world.py", "workspace_world.py"):
         shutil.copy(root / "tests" / name, tmp_path / "tests")
     (tmp_path / "tests" / "test_it.py").write_text(
         f"import pytest\n\n\ndef test_one():\n    pass\n\n\ndef test_two():\n    pytest.skip({reason!r})\n"

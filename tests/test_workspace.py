@@ -283,7 +283,7 @@ def test_tracked_media_are_part_of_a_release(space, tmp_path):
         (space / name).mkdir(exist_ok=True)
         said = run(space, "import", str(tmp_path / "answers.csv"), "--name", "crowd", "--track-media", "--media", name, code=2)
         assert "give the media a folder of their own" in said
-    folder = space / "data" / "texts"
+    folder = space / "data" / "té xts"
     folder.mkdir(parents=True)
     (folder / "i000").write_text("one")
     run(space, "import", str(tmp_path / "answers.csv"), "--name", "crowd", "--track-media", "--media", str(folder))
@@ -291,8 +291,8 @@ def test_tracked_media_are_part_of_a_release(space, tmp_path):
     run(space, "gate")
     run(space, "release", "v1")
     subprocess.run(["git", "clone", "-q", str(space), str(tmp_path / "clone")], check=True)
-    assert (tmp_path / "clone" / "data" / "texts.dvc").is_file()
-    assert (tmp_path / "clone" / "data" / ".gitignore").read_text() == "/texts\n"
+    assert (tmp_path / "clone" / "data" / "té xts.dvc").is_file()
+    assert (tmp_path / "clone" / "data" / ".gitignore").read_text() == "/té xts\n"
     assert subprocess.run(["git", "status", "--porcelain"], cwd=space, capture_output=True, text=True, check=True).stdout == ""
 
 

@@ -39,7 +39,7 @@ def file_name(annotator_id: str) -> str:
     """What the files of an annotator are called; ids that are no plain names become a digest.
 
     >>> file_name("w4"), file_name("../x")
-    ('scorecard-w4', 'scorecard-id-fc0bd92e7a')
+    ('scorecard-w4', 'scorecard-id-d6b96a97d1')
     """
     if _PLAIN.fullmatch(annotator_id):
         return f"scorecard-{annotator_id}"
