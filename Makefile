@@ -44,7 +44,7 @@ workspace: $(READY)
 	-$(BIN)/auditor gate
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses=auto --dist=worksteal
 
 lint: $(READY)
 	$(BIN)/ruff check .
