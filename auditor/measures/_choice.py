@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     Floats = npt.NDArray[np.float64]
     Mixture = list[tuple[float, Floats]]
 
-FOLDS = 5
+FOLDS = 5  # parts of the items, each held out in turn
 SAMPLE = 200_000  # votes that the choice looks at, at most
-METHODS = ("majority", "one_coin", "dawid_skene", "dawid_skene_map", "mace", "glad")
-GLAD_VOTES = 200_000  # above, the fit of every item's difficulty takes minutes
+# The simplest first: a number for all, one for each person, a distribution for each, a matrix for each, the difficulty of each item.
+METHODS = ("majority", "one_coin", "mace", "dawid_skene_map", "dawid_skene", "glad")
+GLAD_VOTES = 50_000  # above, the fit of every item's difficulty takes too long
 
 
 @dataclass(frozen=True)
@@ -33,11 +34,13 @@ class Score:
         method: its name.
         loss: of each item that was held out, -log probability of its votes each given the item's other votes, in nats, shape (items,).
         votes: votes of each of these items, shape (items,).
+        rounds: rounds of learning, the most of the folds.
     """
 
     method: str
     loss: Floats
     votes: Floats
+    rounds: int
 
     @property
     def log_loss(self) -> float:
@@ -84,7 +87,7 @@ def scores(votes: Ballots, methods: Sequence[str] = METHODS, seed: int = 0) -> l
     size = np.diff(votes.start)
     order = rng.permutation(np.flatnonzero(size > 1))
     order = order[: max(FOLDS, int(np.searchsorted(np.cumsum(size[order]), SAMPLE, side="right")))]
-    held: dict[str, list[tuple[Floats, Floats]]] = {
+    held: dict[str, list[tuple[Floats, Floats, int]]] = {
         name: [] for name in methods if name == "majority" or (votes.labels > 1 and (name != "glad" or votes.votes <= GLAD_VOTES))
     }
     if len(order) < FOLDS:
@@ -93,16 +96,22 @@ def scores(votes: Ballots, methods: Sequence[str] = METHODS, seed: int = 0) -> l
         chosen = np.sort(order[fold::FOLDS])
         test, learn = votes.take(chosen), votes.take(np.sort(np.delete(order, np.s_[fold::FOLDS])))
         for name, parts in held.items():
-            parts.append((left_out(test, *learnt(name, learn)), np.diff(test.start).astype(np.float64)))
-    return [Score(name, *(np.concatenate(column) for column in zip(*parts, strict=True))) for name, parts in held.items()]
+            mixture, prior, rounds = learnt(name, learn)
+            parts.append((left_out(test, mixture, prior), np.diff(test.start).astype(np.float64), rounds))
+    made = []
+    for name, parts in held.items():
+        loss, size, rounds = zip(*parts, strict=True)
+        made.append(Score(name, np.concatenate(loss), np.concatenate(size), max(rounds)))
+    return made
 
 
-def learnt(name: str, votes: Ballots) -> tuple[Mixture, Floats]:
-    """What a method learns of people from votes: errors (several where the method knows of difficulty), and labels' shares."""
+def learnt(name: str, votes: Ballots) -> tuple[Mixture, Floats, int]:
+    """What a method learns of people from votes: errors (several where it knows of difficulty), labels' shares, and in how many rounds."""
     level = np.full(votes.labels, 1 / votes.labels)
     known = _glad.seen(votes) > 0
     if name == "glad":
-        return _glad.nodes(votes, np.where(known, _glad.glad(votes).ability, 1.0)), level
+        found = _glad.glad(votes)
+        return _glad.nodes(votes, np.where(known, found.ability, 1.0)), level, found.iterations
     fit = _truth.mace(votes, restarts=1) if name == "mace" else getattr(_truth, name)(votes)
     error = fit.error
     if not known.all():
@@ -112,4 +121,34 @@ def learnt(name: str, votes: Ballots) -> tuple[Mixture, Floats]:
         np.add.at(pooled, votes.label, error * given[:, None])
         pooled = np.maximum(pooled, _truth.FLOOR)
         error = np.where(strange[:, None], (pooled / pooled.sum(axis=0))[votes.label], error)
-    return [(1.0, error)], level if name in {"majority", "mace"} else fit.prior
+    return [(1.0, error)], level if name in {"majority", "mace"} else fit.prior, fit.iterations
+
+
+def difference(a: Score, b: Score) -> tuple[float, float]:
+    """Mean difference of the losses of a vote, a - b, and its standard error with items as the clusters, in nats.
+
+    Source: ratio of sums over clusters, Cochran, Sampling Techniques, 1977, section 6.3.
+    """
+    n = len(a.loss)
+    gap = a.loss - b.loss
+    mean = gap.sum() / a.votes.sum()
+    return float(mean), float(np.sqrt(n / max(1, n - 1) * np.square(gap - mean * a.votes).sum()) / a.votes.sum())
+
+
+def chosen(found: Sequence[Score]) -> tuple[str, str]:
+    """The simplest method that is within one standard error of the best, and why.
+
+    Source: the one standard error rule of Breiman, Friedman, Olshen, Stone, Classification and Regression Trees, 1984, section 3.4.3,
+    with the standard error of the difference, since all methods predict the same votes.
+    """
+    if not found:
+        return "majority", f"fewer than {FOLDS} items have two votes: there is nothing to choose by"
+    best = min(found, key=lambda score: score.log_loss)
+    for score in found:
+        gap, error = difference(score, best)
+        if gap <= error:
+            break
+    if score is best:
+        return score.method, f"it predicts votes held out best: {score.log_loss:.4f} nats a vote"
+    why = f"simpler than {best.method}, and within one standard error of it: {gap:.4f} (standard error {error:.4f}) nats a vote"
+    return score.method, why
