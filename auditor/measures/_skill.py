@@ -141,7 +141,9 @@ def informed(person: Ints, truth: Ints, label: Ints, people: int, labels: int) -
     """The share of each person's answers that come from the item, as everybody's do, and not from a habit of their own.
 
     An answer of a person of share s is right with probability s u + (1 - s) h: u is how often everybody gives that label where it is
-    right, h how often this person gives it anywhere. The share makes the expected right answers those observed.
+    right, h how often this person gives it anywhere. The share makes the expected right answers those observed, each answer weighted by
+    what it can tell (the score of s at one half). Answers where the habit does as well as everybody tell nothing: who always says the
+    common label is judged by the items of the others, and nobody is suspected for being right.
 
     Args:
         person: of each answer, shape (n,).
@@ -152,26 +154,34 @@ def informed(person: Ints, truth: Ints, label: Ints, people: int, labels: int) -
 
     Returns:
         informed, informed_low and informed_high (95 %, normal, the habits taken as known), about 0 for who guesses and 1 for everybody;
-        spammer_p: chance of so few right answers were the share one half. Each of shape (people,), NaN where the person's habit alone
-        explains as many right answers as everybody gives.
+        spammer_p: chance of so few right answers were the share one half. Each of shape (people,), NaN where no answer tells anything.
+
+    >>> rng = np.random.default_rng(0)
+    >>> truth, person = rng.integers(0, 2, 400), np.repeat([0, 1], 200)  # one who knows, one who guesses
+    >>> label = np.where((person == 0) & (rng.random(400) < 0.9), truth, rng.integers(0, 2, 400))
+    >>> [round(float(one), 1) for one in informed(person, truth, label, 2, 2)["informed"]]
+    [2.1, -0.1]
     """
     from scipy import special
 
     n = np.bincount(person, minlength=people)
     seen = np.bincount(truth, minlength=labels)
     usual = np.bincount(truth, label == truth, labels) / np.maximum(seen, 1)
-    habit = np.bincount(person * labels + label, minlength=people * labels).reshape(people, labels) / np.maximum(n, 1)[:, None]
-    h, u = habit[person, truth], usual[truth]
-    right, blind = np.bincount(person, label == truth, people), np.bincount(person, h, people)
-    reach = np.bincount(person, u, people) - blind
+    cell = person * labels + truth
+    habit = np.bincount(person * labels + label, minlength=people * labels) / np.maximum(n, 1).repeat(labels)
+    h, u = habit[cell], usual[truth]
+    half = np.clip((h + u) / 2, 0.01, 0.99)
+    weight = np.maximum(u - h, 0) / (half * (1 - half))
+
+    def total(values: Floats) -> Floats:
+        return np.bincount(person, values, people)
+
+    above, reach = total(weight * ((label == truth) - h)), total(weight * (u - h))
     with np.errstate(invalid="ignore", divide="ignore"):
-        share = np.where(reach > 0, (right - blind) / reach, np.nan)
+        share = np.where(reach > 1e-9, above / reach, np.nan)
         at = np.clip(np.nan_to_num(share), 0, 1)[person]
-        error = np.sqrt(_variance(person, at * u + (1 - at) * h, people)) / reach
-        z = (right - blind - reach / 2) / np.sqrt(_variance(person, (u + h) / 2, people))
-    p = np.where(reach > 0, special.ndtr(z), np.nan)
+        at = np.clip(at * u + (1 - at) * h, 0.01, 0.99)
+        error = np.sqrt(total(np.square(weight) * at * (1 - at))) / reach
+        z = (above - reach / 2) / np.sqrt(total(np.square(weight) * half * (1 - half)))
+    p = np.where(reach > 1e-9, special.ndtr(z), np.nan)
     return {"informed": share, "informed_low": share - Z95 * error, "informed_high": share + Z95 * error, "spammer_p": p}
-
-
-def _variance(person: Ints, chance: Floats, people: int) -> Floats:
-    return np.bincount(person, chance * (1 - chance), people)
