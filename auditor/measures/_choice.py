@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     Mixture = list[tuple[float, Floats]]
 
 FOLDS = 5  # parts of the items, each held out in turn
+SAME = 1e-3  # nats a vote that are no difference to anybody
 SAMPLE = 200_000  # votes that the choice looks at, at most
 # The simplest first: a number for all, one for each person, a distribution for each, a matrix for each, the difficulty of each item.
 METHODS = ("majority", "one_coin", "mace", "dawid_skene_map", "dawid_skene", "glad")
@@ -146,9 +147,9 @@ def chosen(found: Sequence[Score]) -> tuple[str, str]:
     best = min(found, key=lambda score: score.log_loss)
     for score in found:
         gap, error = difference(score, best)
-        if gap <= error:
+        if gap <= max(error, SAME):
             break
     if score is best:
         return score.method, f"it predicts votes held out best: {score.log_loss:.4f} nats a vote"
-    why = f"simpler than {best.method}, and within one standard error of it: {gap:.4f} (standard error {error:.4f}) nats a vote"
+    why = f"simpler than {best.method}, and no more than one standard error worse: {gap:.4f} (standard error {error:.4f}) nats a vote"
     return score.method, why

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 N_ITER = 50  # rounds at most
 TOL = 1e-6  # change of every weight, as a share of it
-STRENGTH = 4.0  # answers of everybody's variance in a person's
+STRENGTH = 4.0  # answers of the usual variance in a person's
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def weighted(item: Ints, person: Ints, value: Floats, n_iter: int = N_ITER, tol:
     """Means weighted by the inverse variance of the people, learnt from the same means.
 
     A person's variance is that of their residuals, each over 1 - its weight's share of its item (what is left of it after the mean has
-    moved towards it), drawn towards everybody's by `STRENGTH` answers: nobody's weight runs away (Cochran, J. Royal Statistical Society
+    moved towards it), drawn towards the usual one by `STRENGTH` answers: nobody's weight runs away (Cochran, J. Royal Statistical Society
     Supplement 4, 1937, iterated as by Raykar et al., JMLR 11, 2010, section 5).
 
     Args:
@@ -66,9 +66,12 @@ def weighted(item: Ints, person: Ints, value: Floats, n_iter: int = N_ITER, tol:
         square = np.where(left > 1e-9, np.square(value - centre[item]) / np.maximum(left, 1e-9), 0.0)
         usable = np.bincount(person, left > 1e-9, people)
         squares = np.bincount(person, square, people)
-        usual = squares.sum() / max(1.0, usable.sum())
-        if usual <= 0:
+        pooled = squares.sum() / max(1.0, usable.sum())
+        if pooled <= 0:
             break
+        # A geometric mean: the variance of one wild person is not everybody's.
+        own = np.log(np.maximum(squares / np.maximum(usable, 1), pooled / 1e4))
+        usual = float(np.exp((usable * own).sum() / usable.sum()))
         variance = (squares + STRENGTH * usual) / (usable + STRENGTH)
         before, weight, done = weight, usual / variance, done + 1
         if np.abs(weight / before - 1)[given > 0].max(initial=0) < tol:

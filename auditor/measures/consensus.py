@@ -177,7 +177,7 @@ def _predictions(con: duckdb.DuckDBPyConnection, task: str, read: Poll) -> Float
     for name, classes in con.execute("SELECT model, classes FROM model WHERE task = $task ORDER BY model", {"task": task}).fetchall():
         if len(wanted) < 2 or not set(wanted) <= set(classes):
             continue
-        found = con.execute(_PROBS, {"task": task, "model": name, "width": len(classes)}).to_arrow_table()
+        found = con.sql(_PROBS, params={"task": task, "model": name, "width": len(classes)}).to_arrow_table()
         at = np.searchsorted(found["item"].to_numpy(), read.item) if found.num_rows else np.zeros(len(read.item), np.int64)
         if not found.num_rows or (found["item"].to_numpy()[np.minimum(at, found.num_rows - 1)] != read.item).any():
             continue
