@@ -11,7 +11,7 @@
 -- source     = "slope of agreement over the hours of a sitting, beside the others' on the same items; Benjamini-Hochberg over annotators"
 -- [params]
 -- min_votes = { value = 30, help = "votes that can be compared and put in an order" }
--- min_fall = { value = 0.1, help = "how far agreement falls in an hour, 0..1" }
+-- min_fall = { value = 0.05, help = "how far agreement falls in an hour, 0..1" }
 -- max_q = { value = 0.05, help = "largest corrected p value that counts" }
 -- ///
 SELECT task, annotator_id, timed AS n, sittings, fatigue, fatigue_low, fatigue_high, fatigue_q, 1 - fatigue_q AS score,
