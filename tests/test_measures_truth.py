@@ -29,7 +29,7 @@ PEER = pytest.mark.filterwarnings("ignore")
 
 
 def posteriors(votes, fit):
-    made = [_ballots.posterior(votes, *block, np.log(fit.used_error), np.log(fit.used_prior))[0].T for block in votes.blocks()]
+    made = [_ballots.posterior(votes, *block, np.log(fit.used_error), np.log(fit.used_prior))[0] for block in votes.blocks()]
     return np.concatenate(made)
 
 

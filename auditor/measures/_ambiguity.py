@@ -68,7 +68,7 @@ def judged(read: Poll, made: Model) -> Disputes:
     votes = read.votes
     best, top, entropy, truth = ([] for _ in range(4))
     for first, last in votes.blocks():
-        probability = posterior(votes, first, last, made.log_error, made.log_prior)[0].T.round(9)
+        probability = posterior(votes, first, last, made.log_error, made.log_prior)[0].round(9)
         best.append(probability.argmax(axis=1))
         top.append(probability.max(axis=1))
         positive = np.maximum(probability, 1e-300)

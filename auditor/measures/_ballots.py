@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     Codes = npt.NDArray[np.int32]
     Floats = npt.NDArray[np.float64]
 
+_FEW = 16  # labels whose columns are added one by one
 BLOCK = 1 << 18  # numbers held at once in a block of items: 2 MB each, which a cache holds
 
 
@@ -149,26 +150,39 @@ def posterior(votes: Ballots, first: int, last: int, log_error: Floats, log_prio
         log_prior: log share of each label, shape (labels,).
 
     Returns:
-        Posteriors, shape (labels, items of the range): the sum over few labels is then one over whole rows; and the log likelihood of
-        each item's votes, shape (items of the range,).
+        Posteriors, shape (items of the range, labels), and the log likelihood of each item's votes, shape (items of the range,).
     """
-    spoken = np.ascontiguousarray((votes.of(first, last) @ log_error).T)  # type: ignore[operator]
-    spoken += log_prior[:, None]
-    most = spoken.max(axis=0)
-    spoken -= most
+    return _softmax(votes.of(first, last) @ log_error + log_prior)  # type: ignore[operator]
+
+
+def _softmax(spoken: Floats) -> tuple[Floats, Floats]:
+    """Rows as probabilities, in place, and the logarithm of the sum of each row's exponentials."""
+    most = _over_labels(np.maximum, spoken)
+    spoken -= most[:, None]
     np.exp(spoken, out=spoken)
-    total = spoken.sum(axis=0)
-    spoken /= total
+    total = _over_labels(np.add, spoken)
+    spoken /= total[:, None]
     return spoken, np.log(total) + most
+
+
+def _over_labels(reduce: np.ufunc, values: Floats) -> Floats:
+    """The maximum or the sum of each row: column by column where they are few, which is several times faster than row by row."""
+    if values.shape[1] > _FEW:
+        return np.asarray(reduce.reduce(values, axis=1), np.float64)
+    found = values[:, 0].copy()
+    for label in range(1, values.shape[1]):
+        reduce(found, values[:, label], out=found)
+    return found
 
 
 def expect(votes: Ballots, log_error: Floats, log_prior: Floats) -> Expected:
     """One pass over all votes: posteriors, summed over each pair."""
     counts, total, likelihood = np.zeros((len(votes.person), votes.labels)), np.zeros(votes.labels), 0.0
     for first, last in votes.blocks():
-        probability, spoken = posterior(votes, first, last, log_error, log_prior)
-        counts += votes.of(first, last).T @ probability.T  # type: ignore[attr-defined]
-        total += probability.sum(axis=1)
+        rows = votes.of(first, last)
+        probability, spoken = _softmax(rows @ log_error + log_prior)  # type: ignore[operator]
+        counts += rows.T @ probability  # type: ignore[attr-defined]
+        total += probability.sum(axis=0)
         likelihood += float(spoken.sum())
     return Expected(counts, total, likelihood)
 

@@ -131,7 +131,7 @@ def _labels(con: duckdb.DuckDBPyConnection, task: int, name: str, read: Poll) ->
     given = _predictions(con, name, read)
     mixed = crowdlab(votes, given).probability if given is not None else None
     for first, last in votes.blocks():
-        probability = ease[first:last] if ease is not None else posterior(votes, first, last, made.log_error, made.log_prior)[0].T
+        probability = ease[first:last] if ease is not None else posterior(votes, first, last, made.log_error, made.log_prior)[0]
         yield {
             "item": read.item[first:last], "task_code": np.full(last - first, task), "method": [made.method] * (last - first),
             **_judged(votes, first, last, probability, read.label), **_mixed(mixed, first, last, read.label),
