@@ -11,7 +11,12 @@ def crowd(seed, *, items=600, people=40, per_item=5, labels=3, faults=None, skil
     rng = np.random.default_rng(seed)
     truth = rng.integers(0, labels, items)
     accuracy = rng.uniform(*skill, people)
-    person = np.stack([rng.permutation(people)[:per_item] for _ in range(items)]).ravel()
+    asked = np.stack([rng.permutation(people)[:per_item] for _ in range(items)])
+    for who in [one for one, fault in (faults or {}).items() if fault == "copier"]:
+        for row in asked:  # who copies answers half of the other's items as well
+            if who - 1 in row and who not in row and rng.random() < 0.5:
+                row[rng.choice(np.flatnonzero(row != who - 1))] = who
+    person = asked.ravel()
     order = rng.permutation(len(person))
     item, person = np.repeat(np.arange(items), per_item)[order], person[order]
     wrong = (truth[item] + rng.integers(1, labels, len(item))) % labels

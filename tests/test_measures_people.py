@@ -13,6 +13,7 @@ from auditor.measures import _habits_in_time, _skill
 from tests import measured
 from tests.planted import crowd, people, rows
 from tests.test_measures_agreement import QUICK
+from tests.test_measures_agreement import crowd as real_crowd
 
 FAULTS = {0: "spammer", 1: "constant", 2: "periodic", 3: "drift", 4: "spammer", 5: "drift", 6: "periodic"}
 
@@ -25,7 +26,11 @@ def opened(tmp_path_factory):
 
 @pytest.mark.parametrize(
     ("check", "kinds"),
-    [("outlier/spammer", {"spammer", "constant", "periodic"}), ("outlier/drift", {"drift"}), ("outlier/periodic_answers", {"periodic"})],
+    [
+        ("outlier/spammer", {"spammer", "constant", "periodic"}),
+        ("outlier/drift", {"drift"}),
+        ("outlier/periodic_answers", {"periodic"}),
+    ],
 )
 def test_planted_people_are_found_and_nobody_else(opened, check, kinds):
     planted = {f"p{who:03d}" for who, fault in FAULTS.items() if fault in kinds}
@@ -92,7 +97,10 @@ def test_difficult_items_do_not_make_anybody_look_worse(tmp_path):
     truth = rng.integers(0, 4, items)
     right = rng.random(len(item)) < np.where(hard[item], 0.6, 0.95)
     label = np.where(right, truth[item], (truth[item] + rng.integers(1, 4, len(item))) % 4)
-    found = {row["annotator_id"]: row for row in measured.table(measured.of_rows(tmp_path, annotation=rows(item, person, label)), "annotator_skill")}
+    found = {
+        row["annotator_id"]: row
+        for row in measured.table(measured.of_rows(tmp_path, annotation=rows(item, person, label)), "annotator_skill")
+    }
     unlucky, lucky = ([found[f"p{one:03d}"] for one in part] for part in (range(5), range(5, size)))
 
     def gap(column):
@@ -121,7 +129,12 @@ def test_the_option_shown_first(tmp_path):
 
     table = pa.Table.from_pylist(
         [{**row, "attributes": list(row["attributes"].items())} for row in made],
-        pa.schema([*((name, pa.string()) for name in ("item_id", "annotator_id", "task", "type", "source", "label")), ("attributes", pa.map_(pa.string(), pa.string()))]),
+        pa.schema(
+            [
+                *((name, pa.string()) for name in ("item_id", "annotator_id", "task", "type", "source", "label")),
+                ("attributes", pa.map_(pa.string(), pa.string())),
+            ]
+        ),
     )
     found = measured.of_rows(tmp_path, annotation=table)
     assert people(measured.findings(found, "bias/position_bias")) == {"p3"}
@@ -224,3 +237,22 @@ def test_where_nothing_is_unclear_no_guideline_is_blamed(tmp_path):
         opened = measured.of_rows(folder, annotation=rows(item, person, label))
         assert measured.findings(opened, "outlier/confusable_labels") == []
         assert {row["route"] for row in measured.table(opened, "ambiguity")} <= {"relabel", "retraining"}
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(("name", "named"), [("duck", 9), ("product", 18)])
+def test_who_is_called_a_spammer_tells_next_to_nothing_by_gold(tmp_path, shared_data, name, named):
+    opened = real_crowd(tmp_path, shared_data, name)
+    codes = {row["text"]: row["code"] for row in measured.table(opened, "vote_code") if row["kind"] == "annotator"}
+    cells = [row for row in measured.table(opened, "annotator_confusion") if row["kind"] == "gold"]
+
+    def told(who):
+        """Sensitivity + specificity - 1: 1 knows, 0 guesses."""
+        mine = [row for row in cells if row["annotator"] == codes[who]]
+        of = {truth: sum(row["votes"] for row in mine if row["truth"] == truth) for truth in {row["truth"] for row in mine}}
+        return sum(row["votes"] / of[row["truth"]] for row in mine if row["label"] == row["truth"]) - 1
+
+    found = [told(who) for who in people(measured.findings(opened, "outlier/spammer"))]
+    assert len(found) == pytest.approx(named, abs=2)
+    assert max(found) < 0.4
+    assert np.median(found) < 0.1

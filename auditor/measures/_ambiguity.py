@@ -62,8 +62,8 @@ class Disputes:
 def judged(read: Poll, made: Model) -> Disputes:
     """Put each vote beside the consensus and its person's accuracy.
 
-    A person is weak if they have `MIN_VOTES` compared votes and the upper end of their accuracy's interval lies `WEAK_GAP` below the
-    median person's; everybody else counts as able.
+    A person is weak if they have `MIN_VOTES` compared votes and the upper end of their accuracy's interval lies `WEAK_GAP` below
+    the median person's; everybody else counts as able.
     """
     votes = read.votes
     best, top, entropy, truth = ([] for _ in range(4))
@@ -79,7 +79,7 @@ def judged(read: Poll, made: Model) -> Disputes:
     person, label = votes.person[votes.pair].astype(np.int64), votes.label[votes.pair].astype(np.int64)
     told = others >= 0
     n = np.bincount(person[told], minlength=votes.people).astype(np.float64)
-    x = np.bincount(person[told], label[told] == others[told], votes.people)
+    x = np.bincount(person[told], label[told] == others[told], votes.people).astype(np.float64)
     accuracy, _, high = _skill.shrunk(x, n)
     enough = n >= MIN_VOTES
     usual = np.median(accuracy[enough]) if enough.any() else np.nan
@@ -93,7 +93,7 @@ def judged(read: Poll, made: Model) -> Disputes:
 
 
 def _second(item: Ints, label: Ints, weak: Bools, items: int, labels: int) -> Ints:
-    """The label that most able dissenting votes of each item give, of equals the first; able votes outweigh any number of weak ones."""
+    """What most able dissenting votes of each item say, of equals the first; one able vote outweighs all weak ones."""
     code, place = np.unique(item * labels + label, return_inverse=True)
     able, all_ = np.bincount(place, ~weak, len(code)), np.bincount(place, minlength=len(code))
     by = np.lexsort((code, -all_, -able, code // max(1, labels)))
@@ -105,16 +105,16 @@ def _second(item: Ints, label: Ints, weak: Bools, items: int, labels: int) -> In
 
 
 def pairs(read: Poll, made: Disputes) -> dict[str, Any]:
-    """Each unordered pair of labels: how often able people give one where the other is the consensus, beside the task's other pairs.
+    """How often able people give one label where another is the consensus, for each unordered pair of labels.
 
-    Two signs make a pair confusable: more of this dissent than at the task's other pairs (Poisson test with their common rate; needs a
-    third label), or dissent that heaps on some items (pairs of dissenting able votes on one item, against what a person's slips
-    anywhere would make; Poisson test). The smaller p value counts twice, corrected over the pairs (Benjamini and Hochberg).
+    Two signs make a pair confusable: more of this dissent than at the task's other pairs (Poisson test with their common rate;
+    needs a third label), or dissent that heaps on some items (pairs of dissenting able votes on one item, against what a person's
+    slips anywhere would make; Poisson test). The smaller p value counts twice, corrected over the pairs (Benjamini and Hochberg).
 
     Returns:
         a, b (labels, a < b), n (able votes on items whose consensus is one of them), x (of these, for the other), rate, low, high,
-        other_rate (of the other pairs; NaN without), together, together_expected, people (share of the able people with enough votes
-        who confuse the pair more than once in twenty), p, q, confusable; each of shape (pairs with dissent,).
+        other_rate (of the other pairs; NaN without), together, together_expected, people (share of the able people with enough
+        votes who confuse the pair more than once in twenty), p, q, confusable; each of shape (pairs with dissent,).
     """
     from scipy import special
 
@@ -133,7 +133,7 @@ def pairs(read: Poll, made: Disputes) -> dict[str, Any]:
     with np.errstate(invalid="ignore", divide="ignore"):
         other = np.where(labels > 2, (total - x) / (chances - n), np.nan)
     more = np.where(labels > 2, special.pdtrc(x - 1, np.maximum(n * np.nan_to_num(other), 1e-12)), 1.0)
-    together, expected = _together(item, person, consensus, dissent, place, n, x, (read.votes.items, read.votes.people))
+    together, expected = _together(item, person, consensus, dissent, place, len(code), (read.votes.items, read.votes.people))
     heaped = np.where(together > 0, special.pdtrc(together - 1, np.maximum(expected, 1e-12)), 1.0)
     p = np.where(n >= MIN_PAIR, np.minimum(1.0, 2 * np.minimum(more, heaped)), np.nan)
     q = benjamini_hochberg(p)
@@ -141,21 +141,20 @@ def pairs(read: Poll, made: Disputes) -> dict[str, Any]:
     rate_low, rate_high = wilson(x.astype(np.float64), n.astype(np.float64))
     confusable = (np.nan_to_num(q, nan=1.0) <= MAX_Q) & (people >= MIN_PEOPLE)
     return {
-        "a": a, "b": b, "n": n, "x": x, "rate": x / n, "low": rate_low, "high": rate_high, "other_rate": other, "together": together,
-        "together_expected": expected, "people": people, "p": p, "q": q, "confusable": confusable,
+        "a": a, "b": b, "n": n, "x": x, "rate": x / n, "low": rate_low, "high": rate_high, "other_rate": other,
+        "together": together, "together_expected": expected, "people": people, "p": p, "q": q, "confusable": confusable,
     }  # fmt: skip
 
 
 def _together(
-    item: Ints, person: Ints, consensus: Ints, dissent: Bools, place: Ints, n: Ints, x: Ints, shape: tuple[int, int]
+    item: Ints, person: Ints, consensus: Ints, dissent: Bools, place: Ints, kinds: int, shape: tuple[int, int]
 ) -> tuple[Ints, Floats]:
-    """Pairs of able dissenting votes for one label on one item, and how many slips that fall anywhere would make, both of shape (pairs,).
+    """Pairs of able dissenting votes for one label on one item, and how many slips anywhere would make, shape (pairs,).
 
     Each person's rate of dissent is drawn to everybody's by ten votes; a dissenting vote is for the pair in question in the
     pair's share of the dissent on items of that consensus.
     """
     items, people = shape
-    kinds = len(n)
     cell = item[dissent] * max(1, kinds) + place
     _, size = np.unique(cell, return_counts=True)
     owner = np.unique(cell) % max(1, kinds)
@@ -174,7 +173,7 @@ def _together(
     winner = np.zeros(items, np.int64)
     winner[item] = consensus
     expected = np.bincount(kind, np.square(share) * np.bincount(winner, both, labels)[label], kinds)
-    return together, expected
+    return together, np.asarray(expected, np.float64)
 
 
 def _spread(person: Ints, consensus: Ints, dissent: Bools, place: Ints, pair: tuple[Ints, Ints], people: int) -> Floats:
@@ -200,8 +199,8 @@ def _spread(person: Ints, consensus: Ints, dissent: Bools, place: Ints, pair: tu
 def unclear(dissent: Ints, votes: Ints) -> Floats:
     """How likely each item is to be one that could be either of two labels, rather than a clear one with slips.
 
-    A mixture: on clear items each vote is a slip with one small chance, on unclear ones it falls either way; the share of unclear items
-    and the chance of a slip are learnt by expectation and maximisation. Which of the labels is right is summed out.
+    A mixture: on clear items each vote is a slip with one small chance, on unclear ones it falls either way; the share of unclear
+    items and the chance of a slip are learnt by expectation and maximisation. Which of the labels is right is summed out.
 
     Args:
         dissent: votes for the rarer of the two, shape (items,).
@@ -252,14 +251,14 @@ def _doubt(made: Disputes, found: dict[str, Any], items: int) -> Floats:
 def routed(made: Disputes, found: dict[str, Any], items: int, labels: int) -> dict[str, Any]:
     """The evidence of each item, and where its disagreement goes.
 
-    guideline: its two labels are confusable, and it is likely one that could be either (`unclear`, by the able votes). Else retraining:
-    at least half of the dissent is by weak people. Else relabel: somebody slipped, or the item is odd.
+    guideline: its two labels are confusable, and it is likely one that could be either (`unclear`, by the able votes). Else
+        retraining: at least half of the dissent is by weak people. Else relabel: somebody slipped, or the item is odd.
 
     Returns:
-        votes, labels, dissent, expected (dissenting votes, were the item like the others), surplus_p (upper bound of the chance of so
-        many; Hoeffding, Annals of Mathematical Statistics 27, 1956, by a binomial with the mean error), able, able_dissent, weak,
-        weak_dissent, item_share (of the dissent that the people's usual errors do not explain, 0..1), unclear (0..1), route (index into `ROUTES`, -1
-        without dissent); each of shape (items,).
+        votes, labels, dissent, expected (dissenting votes, were the item like the others), surplus_p (upper bound of the chance of
+        so many; Hoeffding, Annals of Mathematical Statistics 27, 1956, by a binomial with the mean error), able, able_dissent,
+        weak, weak_dissent, item_share (of the dissent that the people's usual errors do not explain, 0..1), unclear (0..1), route
+        (index into `ROUTES`, -1 without dissent); each of shape (items,).
     """
     from scipy import special
 
@@ -275,7 +274,10 @@ def routed(made: Disputes, found: dict[str, Any], items: int, labels: int) -> di
     route = np.where(doubt >= LIKELY, 0, np.where(weak_dissent >= WEAK_HALF * dissent, 1, 2))
     share = np.clip(1 - expected / np.maximum(dissent, 1), 0, 1)
     return {
-        "votes": size, "labels": different, "dissent": dissent.astype(np.int64), "expected": expected.round(9), "surplus_p": surplus,
-        "able": size - weak.astype(np.int64), "able_dissent": (dissent - weak_dissent).astype(np.int64), "weak": weak.astype(np.int64),
-        "weak_dissent": weak_dissent.astype(np.int64), "item_share": share.round(9), "unclear": doubt, "route": np.where(some, route, -1),
+        "votes": size, "labels": different, "dissent": dissent.astype(np.int64), "expected": expected.round(9),
+        "surplus_p": surplus,
+        "able": size - weak.astype(np.int64), "able_dissent": (dissent - weak_dissent).astype(np.int64),
+        "weak": weak.astype(np.int64),
+        "weak_dissent": weak_dissent.astype(np.int64), "item_share": share.round(9), "unclear": doubt,
+        "route": np.where(some, route, -1),
     }  # fmt: skip

@@ -1,7 +1,7 @@
 """Votes of one task in codes without gaps, and what a model of annotators makes of them: one pass in blocks of items.
 
-Every model here is a table of errors: the probability that a person gives a label, given the right one. A pass over the votes turns it
-into posteriors of the items and sums these over each person's answers; no posterior of all items is ever held.
+Every model here is a table of errors: the probability that a person gives a label, given the right one. A pass over the votes turns
+it into posteriors of the items and sums these over each person's answers; no posterior of all items is ever held.
 """
 
 from __future__ import annotations
@@ -152,7 +152,7 @@ def posterior(votes: Ballots, first: int, last: int, log_error: Floats, log_prio
     Returns:
         Posteriors, shape (items of the range, labels), and the log likelihood of each item's votes, shape (items of the range,).
     """
-    return _softmax(votes.of(first, last) @ log_error + log_prior)  # type: ignore[operator]
+    return _softmax(votes.of(first, last) @ log_error + log_prior)
 
 
 def _softmax(spoken: Floats) -> tuple[Floats, Floats]:
@@ -180,8 +180,8 @@ def expect(votes: Ballots, log_error: Floats, log_prior: Floats) -> Expected:
     counts, total, likelihood = np.zeros((len(votes.person), votes.labels)), np.zeros(votes.labels), 0.0
     for first, last in votes.blocks():
         rows = votes.of(first, last)
-        probability, spoken = _softmax(rows @ log_error + log_prior)  # type: ignore[operator]
-        counts += rows.T @ probability  # type: ignore[attr-defined]
+        probability, spoken = _softmax(rows @ log_error + log_prior)
+        counts += rows.T @ probability
         total += probability.sum(axis=0)
         likelihood += float(spoken.sum())
     return Expected(counts, total, likelihood)
@@ -192,7 +192,7 @@ def expect_shares(votes: Ballots) -> Expected:
     counts, total = np.zeros((len(votes.person), votes.labels)), np.zeros(votes.labels)
     for first, last in votes.blocks():
         share = shares(votes, first, last)
-        counts += votes.of(first, last).T @ share  # type: ignore[attr-defined]
+        counts += votes.of(first, last).T @ share
         total += share.sum(axis=0)
     return Expected(counts, total, float("nan"))
 
@@ -208,12 +208,13 @@ def without_self(votes: Ballots, first: int, last: int, log_error: Floats, log_p
         log_prior: as in `posterior`.
 
     Returns:
-        For each vote of the range, shape (votes of the range,): the most probable label by the others, -1 where nobody else voted or
-        labels are as probable as one another; and the probability that the vote's own label is right, NaN where nobody else voted.
+        For each vote of the range, shape (votes of the range,): the most probable label by the others, -1 where nobody else voted
+        or labels are as probable as one another; and the probability that the vote's own label is right, NaN where nobody else
+        voted.
     """
     a, b = votes.start[first], votes.start[last]
     size = np.diff(votes.start[first : last + 1])
-    spoken = votes.of(first, last) @ log_error + log_prior  # type: ignore[operator]
+    spoken = votes.of(first, last) @ log_error + log_prior
     others = np.repeat(spoken, size, axis=0) - log_error[votes.pair[a:b]]
     others -= others.max(axis=1, keepdims=True)
     np.exp(others, out=others)

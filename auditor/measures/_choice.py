@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 FOLDS = 5  # parts of the items, each held out in turn
 SAME = 1e-3  # nats a vote that are no difference to anybody
 SAMPLE = 200_000  # votes that the choice looks at, at most
-# The simplest first: a number for all, one for each person, a distribution for each, a matrix for each, the difficulty of each item.
+# The simplest first: a number for all, one for each person, a distribution for each, a matrix for each, the difficulty of each
+# item.
 METHODS = ("majority", "one_coin", "mace", "dawid_skene_map", "dawid_skene", "glad")
 GLAD_VOTES = 50_000  # above, the fit of every item's difficulty takes too long
 
@@ -33,7 +34,8 @@ class Score:
 
     Attributes:
         method: its name.
-        loss: of each item that was held out, -log probability of its votes each given the item's other votes, in nats, shape (items,).
+        loss: of each item that was held out, -log probability of its votes each given the item's other votes, in nats, shape
+            (items,).
         votes: votes of each of these items, shape (items,).
         rounds: rounds of learning, the most of the folds.
     """
@@ -65,7 +67,7 @@ def left_out(votes: Ballots, mixture: Mixture, prior: Floats) -> Floats:
         whole.append(_lse(spoken))
         rest.append(_lse(spoken[item] - log_error[votes.pair]))
     loss = _lse(np.stack(rest, axis=1)) - _lse(np.stack(whole, axis=1))[item]
-    return np.bincount(item, loss, votes.items)
+    return np.asarray(np.bincount(item, loss, votes.items), np.float64)
 
 
 def _lse(values: Floats) -> Floats:
@@ -75,9 +77,10 @@ def _lse(values: Floats) -> Floats:
 
 
 def scores(votes: Ballots, methods: Sequence[str] = METHODS, seed: int = 0) -> list[Score]:
-    """Hold out a fifth of the items in turn, learn people's errors from the others, and predict each held-out vote from its fellows.
+    """Hold out a fifth of the items in turn, learn people's errors from the others, and predict each vote from its fellows.
 
-    People who are not seen in learning get what the method says of somebody unknown: everybody's accuracy or errors, or the prior's mean.
+    People who are not seen in learning get what the method says of somebody unknown: everybody's accuracy or errors, or the prior's
+    mean.
 
     Args:
         votes: the votes; of more than `SAMPLE` a sample of whole items is used.
@@ -101,13 +104,13 @@ def scores(votes: Ballots, methods: Sequence[str] = METHODS, seed: int = 0) -> l
             parts.append((left_out(test, mixture, prior), np.diff(test.start).astype(np.float64), rounds))
     made = []
     for name, parts in held.items():
-        loss, size, rounds = zip(*parts, strict=True)
-        made.append(Score(name, np.concatenate(loss), np.concatenate(size), max(rounds)))
+        loss, answered = (np.concatenate(column) for column in ([part[0] for part in parts], [part[1] for part in parts]))
+        made.append(Score(name, loss, answered, max(part[2] for part in parts)))
     return made
 
 
 def learnt(name: str, votes: Ballots) -> tuple[Mixture, Floats, int]:
-    """What a method learns of people from votes: errors (several where it knows of difficulty), labels' shares, and in how many rounds."""
+    """What a method learns of people: errors (several where it knows of difficulty), labels' shares, rounds."""
     level = np.full(votes.labels, 1 / votes.labels)
     known = _glad.seen(votes) > 0
     if name == "glad":
@@ -139,8 +142,8 @@ def difference(a: Score, b: Score) -> tuple[float, float]:
 def chosen(found: Sequence[Score]) -> tuple[str, str]:
     """The simplest method that is within one standard error of the best, and why.
 
-    Source: the one standard error rule of Breiman, Friedman, Olshen, Stone, Classification and Regression Trees, 1984, section 3.4.3,
-    with the standard error of the difference, since all methods predict the same votes.
+    Source: the one standard error rule of Breiman, Friedman, Olshen, Stone, Classification and Regression Trees, 1984, section
+    3.4.3, with the standard error of the difference, since all methods predict the same votes.
     """
     if not found:
         return "majority", f"fewer than {FOLDS} items have two votes: there is nothing to choose by"
@@ -151,5 +154,7 @@ def chosen(found: Sequence[Score]) -> tuple[str, str]:
             break
     if score is best:
         return score.method, f"it predicts votes held out best: {score.log_loss:.4f} nats a vote"
-    why = f"simpler than {best.method}, and no more than one standard error worse: {gap:.4f} (standard error {error:.4f}) nats a vote"
+    why = (
+        f"simpler than {best.method}, and no more than one standard error worse: {gap:.4f} (standard error {error:.4f}) nats a vote"
+    )
     return score.method, why

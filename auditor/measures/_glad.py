@@ -43,8 +43,9 @@ class Glad:
 def glad(votes: Ballots, n_iter: int = N_ITER, tol: float = TOL) -> Glad:
     """P(right) = 1 / (1 + exp(-ability * exp(ease))), wrong labels equally likely (Whitehill et al., NIPS 2009, section 2).
 
-    Normal priors of mean 1 and variance 1 on both, equally likely labels, and the rule of crowd-kit 1.4: a conjugate gradient of at most
-    `STEPS` steps in each round; the objective, per vote and label, must rise by `tol` (the first round always counts as a rise).
+    Normal priors of mean 1 and variance 1 on both, equally likely labels, and the rule of crowd-kit 1.4: a conjugate gradient of at
+    most `STEPS` steps in each round; the objective, per vote and label, must rise by `tol` (the first round always counts as a
+    rise).
 
     Args:
         votes: the votes, of at least two labels.

@@ -32,8 +32,8 @@ def slope(group: Ints, groups: int, x: Floats, y: Floats, people: Ints | None = 
         people: person of each group, shape (groups,); None where groups are people.
 
     Returns:
-        Slope, standard error, p (Student's t with n - 1 - groups degrees of freedom; White, Econometrica 48, 1980, HC1), each of shape
-        (people,); NaN where x does not vary or fewer than 3 degrees of freedom are left.
+        Slope, standard error, p (Student's t with n - 1 - groups degrees of freedom; White, Econometrica 48, 1980, HC1), each of
+        shape (people,); NaN where x does not vary or fewer than 3 degrees of freedom are left.
 
     >>> found = slope(np.zeros(5, np.int64), 1, np.arange(5.0), np.array([0.0, 1.1, 1.9, 3.1, 3.9]))
     >>> [round(float(part[0]), 3) for part in found]
@@ -90,8 +90,8 @@ def sittings(person: Ints, time: Ints) -> tuple[Ints, Floats]:
 def repeats(person: Ints, people: int, label: Ints, others: Ints) -> dict[str, Any]:
     """The lag at which a person's answers repeat most beyond what the items explain.
 
-    Given the items, answers of one who looks at them are independent. How likely two answers are the same follows from what the others
-    say of both items (or that they say nothing) and from how the person answers such items.
+    Given the items, answers of one who looks at them are independent. How likely two answers are the same follows from what the
+    others say of both items (or that they say nothing) and from how the person answers such items.
 
     Args:
         person: ascending, each in the order of time, shape (n,).
@@ -100,8 +100,9 @@ def repeats(person: Ints, people: int, label: Ints, others: Ints) -> dict[str, A
         others: codes among the same, -1 for none, shape (n,).
 
     Returns:
-        period (lag; -1 without one), pairs, same (share of the pairs), expected (share), others_same (share of pairs for which the others'
-        labels are the same), beside (share of the same at the lags one shorter and one longer), p (normal, for the best of all lags).
+        period (lag; -1 without one), pairs, same (share of the pairs), expected (share), others_same (share of pairs for which the
+        others' labels are the same), beside (share of the same at the lags one shorter and one longer), p (normal, for the best of
+        all lags).
     """
     from scipy import special
 
@@ -148,7 +149,8 @@ def _lag(lag: int, person: Ints, people: int, label: Ints, others: Ints, table: 
     with np.errstate(invalid="ignore", divide="ignore"):
         z = np.where(variance > 1e-9, (same - expected - 0.5) / np.sqrt(np.maximum(variance, 1e-9)), np.nan)
         return {
-            "pairs": pairs.astype(np.float64), "same": same / pairs, "expected": expected / pairs, "others_same": other / said, "z": z,
+            "pairs": pairs.astype(np.float64), "same": same / pairs, "expected": expected / pairs, "others_same": other / said,
+            "z": z,
         }  # fmt: skip
 
 

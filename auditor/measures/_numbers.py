@@ -38,9 +38,9 @@ class Means:
 def weighted(item: Ints, person: Ints, value: Floats, n_iter: int = N_ITER, tol: float = TOL) -> Means:
     """Means weighted by the inverse variance of the people, learnt from the same means.
 
-    A person's variance is that of their residuals, each over 1 - its weight's share of its item (what is left of it after the mean has
-    moved towards it), drawn towards the usual one by `STRENGTH` answers: nobody's weight runs away (Cochran, J. Royal Statistical Society
-    Supplement 4, 1937, iterated as by Raykar et al., JMLR 11, 2010, section 5).
+    A person's variance is that of their residuals, each over 1 - its weight's share of its item (what is left of it after the mean
+    has moved towards it), drawn towards the usual one by `STRENGTH` answers: nobody's weight runs away (Cochran, J. Royal
+    Statistical Society Supplement 4, 1937, iterated as by Raykar et al., JMLR 11, 2010, section 5).
 
     Args:
         item: of each answer, 0.., shape (n,).
@@ -57,11 +57,14 @@ def weighted(item: Ints, person: Ints, value: Floats, n_iter: int = N_ITER, tol:
     items, people = int(item.max(initial=-1)) + 1, int(person.max(initial=-1)) + 1
     given = np.bincount(person, minlength=people)
     weight = np.ones(people)
-    variance, centre, total, done = weight, np.zeros(items), np.ones(items), 0
+    variance: Floats = weight
+    centre: Floats = np.zeros(items)
+    total: Floats = np.ones(items)
+    done = 0
     while done < n_iter:
         mine = weight[person]
-        total = np.bincount(item, mine, items)
-        centre = np.bincount(item, mine * value, items) / total
+        total = np.asarray(np.bincount(item, mine, items), np.float64)
+        centre = np.asarray(np.bincount(item, mine * value, items) / total, np.float64)
         left = 1 - mine / total[item]
         square = np.where(left > 1e-9, np.square(value - centre[item]) / np.maximum(left, 1e-9), 0.0)
         usable = np.bincount(person, left > 1e-9, people)

@@ -94,9 +94,7 @@ class Model:
 
 def model(con: duckdb.DuckDBPyConnection, task: int, votes: Ballots) -> Model:
     """The model that `annotator_model` holds of a task; its rows come in the order of pairs and labels."""
-    query = (
-        "SELECT method, rate, expected, prior FROM annotator_model WHERE task_code = $task ORDER BY annotator, label, truth"
-    )
+    query = "SELECT method, rate, expected, prior FROM annotator_model WHERE task_code = $task ORDER BY annotator, label, truth"
     found = con.execute(query, {"task": task}).fetchnumpy()
     shape = (len(votes.person), votes.labels)
     rate, expected, prior = (np.asarray(found[name], np.float64).reshape(shape) for name in ("rate", "expected", "prior"))

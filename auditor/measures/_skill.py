@@ -26,8 +26,8 @@ def beta_binomial(x: Floats, n: Floats) -> tuple[float, float]:
         n: answers, shape (people,).
 
     Returns:
-        Both parameters, their sum between 1 and 10,000. Source: empirical Bayes of the beta-binomial, Casella, American Statistician
-        39, 1985; the likelihood of Skellam, JRSS B 10, 1948.
+        Both parameters, their sum between 1 and 10,000. Source: empirical Bayes of the beta-binomial, Casella, American
+        Statistician 39, 1985; the likelihood of Skellam, JRSS B 10, 1948.
 
     >>> rng = np.random.default_rng(0)
     >>> n = np.full(3000, 40.0)
@@ -75,7 +75,7 @@ def shrunk(x: Floats, n: Floats) -> tuple[Floats, Floats, Floats]:
 def rasch(item: Ints, person: Ints, right: npt.NDArray[np.bool_]) -> tuple[Floats, Floats, Floats]:
     """Ability of people beside the difficulty of the items they happened to get.
 
-    P(right) = 1 / (1 + exp(-(ability - difficulty))) (Rasch 1960), both with normal priors: difficulties of mean 0, abilities of the
+    P(right) = 1 / (1 + exp(-(ability - difficulty))) (Rasch 1960), normal priors on both: difficulties of mean 0, abilities of the
     people's own mean, all of variance 1. Posterior mode by Newton's steps on people and items in turn.
 
     Args:
@@ -84,8 +84,8 @@ def rasch(item: Ints, person: Ints, right: npt.NDArray[np.bool_]) -> tuple[Float
         right: of each answer, shape (n,).
 
     Returns:
-        Ability in logits and its standard error (given the difficulties), shape (people,); NaN for people without answers; difficulty
-        in logits, shape (items,).
+        Ability in logits and its standard error (given the difficulties), shape (people,); NaN for people without answers;
+        difficulty in logits, shape (items,).
 
     >>> person, item = np.repeat(np.arange(2), 40), np.tile(np.arange(40), 2)
     >>> ability, error, _ = rasch(item, person, (person == 0) | (item % 4 > 0))
@@ -98,10 +98,10 @@ def rasch(item: Ints, person: Ints, right: npt.NDArray[np.bool_]) -> tuple[Float
     given = np.bincount(person, minlength=people)
     hits, solved = np.bincount(person, right, people), np.bincount(item, right, items)
     mean = float(special.logit(np.clip((right.sum() + 0.5) / (len(right) + 1), 1e-6, 1 - 1e-6)))
-    ability, difficulty, information = np.full(people, mean), np.zeros(items), np.ones(people)
+    ability, difficulty, information = np.full(people, mean), np.zeros(items), np.asarray(np.ones(people), np.float64)
     for _ in range(ROUNDS):
         chance = special.expit(ability[person] - difficulty[item])
-        information = np.bincount(person, chance * (1 - chance), people) + 1
+        information = np.asarray(np.bincount(person, chance * (1 - chance), people) + 1, np.float64)
         step = (hits - np.bincount(person, chance, people) - (ability - mean)) / information
         ability = ability + np.clip(step, -2, 2)
         chance = special.expit(ability[person] - difficulty[item])
@@ -140,10 +140,10 @@ def spammer_score(error: Floats) -> Floats:
 def informed(person: Ints, truth: Ints, label: Ints, people: int, labels: int) -> dict[str, Floats]:
     """The share of each person's answers that come from the item, as everybody's do, and not from a habit of their own.
 
-    An answer of a person of share s is right with probability s u + (1 - s) h: u is how often everybody gives that label where it is
-    right, h how often this person gives it anywhere. The share makes the expected right answers those observed, each answer weighted by
-    what it can tell (the score of s at one half). Answers where the habit does as well as everybody tell nothing: who always says the
-    common label is judged by the items of the others, and nobody is suspected for being right.
+    An answer of a person of share s is right with probability s u + (1 - s) h: u is how often everybody gives that label where it
+    is right, h how often this person gives it anywhere. The share makes the expected right answers those observed, each answer
+    weighted by what it can tell (the score of s at one half). Answers where the habit does as well as everybody tell nothing: who
+    always says the common label is judged by the items of the others, and nobody is suspected for being right.
 
     Args:
         person: of each answer, shape (n,).
@@ -153,8 +153,10 @@ def informed(person: Ints, truth: Ints, label: Ints, people: int, labels: int) -
         labels: how many labels.
 
     Returns:
-        informed, informed_low and informed_high (95 %, normal, the habits taken as known), about 0 for who guesses and 1 for everybody;
-        spammer_p: chance of so few right answers were the share one half. Each of shape (people,), NaN where no answer tells anything.
+        informed, informed_low and informed_high (95 %, normal, the habits taken as known), about 0 for who guesses and 1 for
+        everybody;
+        spammer_p: chance of so few right answers were the share one half. Each of shape (people,), NaN where no answer tells
+            anything.
 
     >>> rng = np.random.default_rng(0)
     >>> truth, person = rng.integers(0, 2, 400), np.repeat([0, 1], 200)  # one who knows, one who guesses
@@ -174,7 +176,7 @@ def informed(person: Ints, truth: Ints, label: Ints, people: int, labels: int) -
     weight = np.maximum(u - h, 0) / (half * (1 - half))
 
     def total(values: Floats) -> Floats:
-        return np.bincount(person, values, people)
+        return np.asarray(np.bincount(person, values, people), np.float64)
 
     above, reach = total(weight * ((label == truth) - h)), total(weight * (u - h))
     with np.errstate(invalid="ignore", divide="ignore"):

@@ -1,8 +1,9 @@
 """Models of annotators by expectation and maximisation: who errs how, and so which label is right.
 
-All start from the shares of the votes (MACE from drawn parameters) and iterate: posteriors of the right labels from the errors, errors
-from the posteriors. They stop after `n_iter` rounds, or when a round raises the log likelihood by less than `tol` nats a vote. The rounds
-are those of crowd-kit 1.4; its rule of stopping is not ours, since its bound counts the labels' shares once a vote and may fall.
+All start from the shares of the votes (MACE from drawn parameters) and iterate: posteriors of the right labels from the errors,
+errors from the posteriors. They stop after `n_iter` rounds, or when a round raises the log likelihood by less than `tol` nats a
+vote. The rounds are those of crowd-kit 1.4; its rule of stopping is not ours, since its bound counts the labels' shares once a vote
+and may fall.
 """
 
 from __future__ import annotations
@@ -53,9 +54,7 @@ class Fit:
     converged: bool
 
 
-def _iterate(
-    votes: Ballots, errors: Callable[[Expected], Floats], n_iter: int, tol: float, *, level: bool = False
-) -> Fit:
+def _iterate(votes: Ballots, errors: Callable[[Expected], Floats], n_iter: int, tol: float, *, level: bool = False) -> Fit:
     """Rounds of posteriors and errors; with `level` all labels stay equally likely beforehand."""
 
     def shares(sums: Expected) -> Floats:
@@ -104,8 +103,9 @@ def dawid_skene(votes: Ballots, n_iter: int = N_ITER, tol: float = TOL) -> Fit:
 def dawid_skene_map(votes: Ballots, n_iter: int = N_ITER, tol: float = TOL, strength: float = STRENGTH) -> Fit:
     """As `dawid_skene`, with a Dirichlet prior: `strength` answers of everybody together, in every row of a person's matrix.
 
-    The mean of each row's posterior distribution given the expected counts (Kim and Ghahramani, Bayesian Classifier Combination, AISTATS
-    2012, section 2, with the prior's mean learnt from all people). Everybody's matrix has half an answer in each cell on top.
+    The mean of each row's posterior distribution given the expected counts (Kim and Ghahramani, Bayesian Classifier Combination,
+    AISTATS 2012, section 2, with the prior's mean learnt from all people). Everybody's matrix has half an answer in each cell on
+    top.
 
     Args:
         votes: the votes.
@@ -120,10 +120,10 @@ def dawid_skene_map(votes: Ballots, n_iter: int = N_ITER, tol: float = TOL, stre
 
 
 def everybody(votes: Ballots, counts: Floats) -> Floats:
-    """The errors of all people together, half an answer added in each cell, shape (labels given, labels right); columns sum to 1."""
+    """The errors of all people, half an answer added to each cell, shape (labels given, labels right); columns sum to 1."""
     total = np.full((votes.labels, votes.labels), 0.5)
     np.add.at(total, votes.label, counts)
-    return total / total.sum(axis=0)
+    return np.asarray(total / total.sum(axis=0), np.float64)
 
 
 def shrunk(votes: Ballots, counts: Floats, strength: float) -> Floats:
@@ -176,7 +176,9 @@ def majority(votes: Ballots, n_iter: int = N_ITER, tol: float = TOL) -> Fit:
     return _iterate(votes, errors, n_iter, tol, level=True)
 
 
-def mace(votes: Ballots, start: tuple[Floats, Floats] | None = None, n_iter: int = N_ITER, *, seed: int = 0, restarts: int = 3) -> Fit:
+def mace(
+    votes: Ballots, start: tuple[Floats, Floats] | None = None, n_iter: int = N_ITER, *, seed: int = 0, restarts: int = 3
+) -> Fit:
     """Each person knows the label, or answers from a distribution of their own (Hovy, Berg-Kirkpatrick, Vaswani, Hovy, NAACL 2013).
 
     Variational Bayes with Beta(0.5, 0.5) on guessing and Dirichlet(10) on the distributions, as crowd-kit does; all labels equally

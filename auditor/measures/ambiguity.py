@@ -15,12 +15,14 @@ if TYPE_CHECKING:
 
     from auditor.measure import Inputs
 
-MEANING = "items with dissenting votes: dissent beyond the people's usual errors, and whether guideline, retraining or relabelling helps"
+MEANING = (
+    "items with dissenting votes: dissent beyond the people's usual errors, and whether guideline, retraining or relabelling helps"
+)
 SOURCE = (
-    "errors of people: annotator_model; tail of a sum of unequal chances: Hoeffding, Annals of Mathematical Statistics 27, 1956; item or "
-    "annotator: Plank, The 'Problem' of Human Label Variation, EMNLP 2022. Route: guideline if the labels are confusable (ambiguity_pair) "
-    "and unclear >= 0.5; else retraining if at least half of the dissent is by weak people (20 compared votes, accuracy's interval 0.1 "
-    "below the median person's); else relabel"
+    "errors of people: annotator_model; tail of a sum of unequal chances: Hoeffding, Annals of Mathematical Statistics 27, 1956; "
+    "item or annotator: Plank, The 'Problem' of Human Label Variation, EMNLP 2022. Route: guideline if the labels are "
+    "confusable (ambiguity_pair) and unclear >= 0.5; else retraining if at least half of the dissent is by weak people (20 "
+    "compared votes, accuracy's interval 0.1 below the median person's); else relabel"
 )
 KEY = ("item", "task_code")
 SPARSE = True
@@ -44,7 +46,9 @@ COLUMNS = {
     "able_dissent": Column("INTEGER", "of these, dissenting ones"),
     "weak": Column("INTEGER", "votes by weak people"),
     "weak_dissent": Column("INTEGER", "of these, dissenting ones"),
-    "unclear": Column("DOUBLE", "probability that it could be either of two confusable labels, by the able votes; 0 for others", "0..1"),
+    "unclear": Column(
+        "DOUBLE", "probability that it could be either of two confusable labels, by the able votes; 0 for others", "0..1"
+    ),
     "route": Column("VARCHAR", "guideline | retraining | relabel"),
 }
 

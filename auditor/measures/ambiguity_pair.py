@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 MEANING = "pairs of labels: how often able people give one where the other is the consensus, beside the task's other pairs"
 SOURCE = (
-    "Poisson tests of the number of dissenting able votes against the rate of the other pairs, and of their heaping on items against "
-    "slips that fall anywhere; twice the smaller p value; Wilson, JASA 22, 1927; Benjamini and Hochberg, JRSS B 57, 1995"
+    "Poisson tests of the number of dissenting able votes against the rate of the other pairs, and of their heaping on items "
+    "against slips that fall anywhere; twice the smaller p value; Wilson, JASA 22, 1927; Benjamini and Hochberg, JRSS B 57, 1995"
 )
 KEY = ("task", "label", "other")
 SPARSE = True
@@ -69,5 +69,10 @@ def compute(inputs: Inputs) -> pa.Table:
             **found, "task": [name] * size, "label": [texts[read.label[one]] for one in found["a"]],
             "other": [texts[read.label[one]] for one in found["b"]], "together_expected": np.round(found["together_expected"], 9),
         }  # fmt: skip
-        parts.append(pa.table({column: pa.array(columns[column], kinds[spec.type], from_pandas=True) for column, spec in COLUMNS.items()}, schema=schema))
+        parts.append(
+            pa.table(
+                {column: pa.array(columns[column], kinds[spec.type], from_pandas=True) for column, spec in COLUMNS.items()},
+                schema=schema,
+            )
+        )
     return pa.concat_tables(parts)

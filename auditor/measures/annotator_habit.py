@@ -22,11 +22,13 @@ if TYPE_CHECKING:
     Ints = npt.NDArray[np.int64]
     Floats = npt.NDArray[np.float64]
 
-MEANING = "how each annotator's agreement with the others changes over time, over a sitting and on gold items, and whether answers repeat"
+MEANING = (
+    "how each annotator's agreement with the others changes over time, over a sitting and on gold items, and whether answers repeat"
+)
 SOURCE = (
-    "agreement with the majority of the others minus that of the others on the same item; slope: White, Econometrica 48, 1980; pattern: "
-    "matches at a lag given the items, of the best of eleven lags (Bonferroni); gold: Welch, Biometrika 34, 1947; Benjamini and Hochberg, "
-    "JRSS B 57, 1995"
+    "agreement with the majority of the others minus that of the others on the same item; slope: White, Econometrica 48, 1980; "
+    "pattern: matches at a lag given the items, of the best of eleven lags (Bonferroni); gold: Welch, Biometrika 34, 1947; "
+    "Benjamini and Hochberg, JRSS B 57, 1995"
 )
 KEY = ("task", "annotator_id")
 EMPTY = "no task has labels that exclude each other and says who gave them"
@@ -40,15 +42,23 @@ COLUMNS = {
     "annotator_id": Column("VARCHAR", "the annotator, as given", needs="annotation.annotator_id"),
     "n": Column("BIGINT", "votes on items where the others have a majority"),
     "timed": Column("BIGINT", "of these, votes whose time puts them in an order"),
-    "drift": Column("DOUBLE", "change of agreement from the first answer to the last, beside that of the others", "-1..1", needs=_TIMED),
+    "drift": Column(
+        "DOUBLE", "change of agreement from the first answer to the last, beside that of the others", "-1..1", needs=_TIMED
+    ),
     "drift_low": Column("DOUBLE", "lower end of its 95 % interval", "-1..1", needs=_TIMED),
     "drift_high": Column("DOUBLE", "upper end", "-1..1", needs=_TIMED),
-    "drift_p": Column("DOUBLE", "two-sided p value of no drift", "0..1", needs=_TIMED, absent=f"nobody has {MIN_N} votes in an order"),
-    "drift_q": Column("DOUBLE", "corrected over the annotators of the task", "0..1", needs=_TIMED, absent=f"nobody has {MIN_N} votes in an order"),
+    "drift_p": Column(
+        "DOUBLE", "two-sided p value of no drift", "0..1", needs=_TIMED, absent=f"nobody has {MIN_N} votes in an order"
+    ),
+    "drift_q": Column(
+        "DOUBLE", "corrected over the annotators of the task", "0..1", needs=_TIMED, absent=f"nobody has {MIN_N} votes in an order"
+    ),
     "early": Column("DOUBLE", "agreement in the first third of the time-ordered votes", "0..1", needs=_TIMED),
     "late": Column("DOUBLE", "agreement in the last third", "0..1", needs=_TIMED),
     "sittings": Column("BIGINT", "sittings: half an hour without an answer ends one", needs=_TIMED),
-    "fatigue": Column("DOUBLE", "change of agreement per hour within a sitting, beside that of the others", "per hour", needs=_TIMED),
+    "fatigue": Column(
+        "DOUBLE", "change of agreement per hour within a sitting, beside that of the others", "per hour", needs=_TIMED
+    ),
     "fatigue_low": Column("DOUBLE", "lower end of its 95 % interval", needs=_TIMED),
     "fatigue_high": Column("DOUBLE", "upper end", needs=_TIMED),
     "fatigue_p": Column("DOUBLE", "two-sided p value of no change", "0..1", needs=_TIMED),
@@ -56,7 +66,9 @@ COLUMNS = {
     "period": Column("BIGINT", "lag, in answers, at which they repeat most beyond what the items explain (2 to 12)", needs=_TIMED),
     "period_pairs": Column("BIGINT", "pairs of answers at this lag", needs=_TIMED),
     "period_same": Column("DOUBLE", "share of these that are the same", "0..1", needs=_TIMED),
-    "period_expected": Column("DOUBLE", "the same, of one who answers such items like this but each for itself", "0..1", needs=_TIMED),
+    "period_expected": Column(
+        "DOUBLE", "the same, of one who answers such items like this but each for itself", "0..1", needs=_TIMED
+    ),
     "period_others": Column("DOUBLE", "share of the pairs for which the others' majorities are the same", "0..1", needs=_TIMED),
     "period_beside": Column("DOUBLE", "share of the same at the lags one shorter and one longer", "0..1", needs=_TIMED),
     "period_p": Column("DOUBLE", "chance of so many, for the best of all lags", "0..1", needs=_TIMED),
@@ -77,7 +89,8 @@ FROM vote AS v JOIN vote_task AS t ON t.task_code = v.task AND t.exclusive AND N
 WHERE first AND NOT v.several GROUP BY v.task, item
 """
 _ORDERED = """
-SELECT v.task, annotator, label, coalesce(others, -1) AS others, coalesce(epoch_us(created_at), -1) AS time, gold IS NOT NULL AS gold,
+SELECT v.task, annotator, label, coalesce(others, -1) AS others, coalesce(epoch_us(created_at), -1) AS time, gold IS NOT NULL AS
+gold,
        u.n, u.agreed, s.mean
 FROM vote AS v JOIN unit AS u USING (task, item)
 JOIN (SELECT task, sum(agreed) / greatest(sum(n), 1) AS mean FROM unit GROUP BY task) AS s USING (task)
@@ -165,12 +178,17 @@ def _judged(rows: dict[str, Any]) -> dict[str, Any]:
         "task": rows["task"][begins], "annotator": rows["annotator"][begins],
         "n": np.bincount(person, told, people), "timed": np.bincount(person, timed, people),
     }  # fmt: skip
-    return found | _drift(person, people, timed, time, off, right) | _pattern(person, people, ordered, label, others, time) | _gold(
-        person, people, told, np.asarray(rows["gold"], np.bool_), off, right
+    return (
+        found
+        | _drift(person, people, timed, time, off, right)
+        | _pattern(person, people, ordered, label, others, time)
+        | _gold(person, people, told, np.asarray(rows["gold"], np.bool_), off, right)
     )
 
 
-def _drift(person: Ints, people: int, timed: npt.NDArray[np.bool_], time: Ints, off: Floats, right: npt.NDArray[np.bool_]) -> dict[str, Any]:
+def _drift(
+    person: Ints, people: int, timed: npt.NDArray[np.bool_], time: Ints, off: Floats, right: npt.NDArray[np.bool_]
+) -> dict[str, Any]:
     who, when, y, hit = person[timed], time[timed], off[timed], right[timed]
     place = ranks(who, when)
     drift, error, p = _long(slope(who, people, place, y), people)
@@ -221,6 +239,6 @@ def _gold(
     hits = right.astype(np.float64)
     return {
         "gold_n": on[2], "gold_agreement": means(person, people, told & gold, hits)[0],
-        "plain_agreement": means(person, people, told & ~gold, hits)[0], "gold_gap": gap, "gold_gap_low": low, "gold_gap_high": high,
-        "gold_gap_p": p, "gold_gap_enough": (on[2] >= MIN_N) & (plain[2] >= MIN_N),
+        "plain_agreement": means(person, people, told & ~gold, hits)[0], "gold_gap": gap, "gold_gap_low": low,
+        "gold_gap_high": high, "gold_gap_p": p, "gold_gap_enough": (on[2] >= MIN_N) & (plain[2] >= MIN_N),
     }  # fmt: skip

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 MEANING = "errors of each annotator in integer codes, by the method that consensus_method chose"
 SOURCE = (
-    "Dawid and Skene, Applied Statistics 28, 1979; Kim and Ghahramani, AISTATS 2012 (prior); Zhang, Chen, Zhou, Jordan, JMLR 17, 2016 "
-    "(one coin); Hovy et al., NAACL 2013 (MACE); Whitehill et al., NIPS 2009 (GLAD)"
+    "Dawid and Skene, Applied Statistics 28, 1979; Kim and Ghahramani, AISTATS 2012 (prior); Zhang, Chen, Zhou, Jordan, JMLR 17, "
+    "2016 (one coin); Hovy et al., NAACL 2013 (MACE); Whitehill et al., NIPS 2009 (GLAD)"
 )
 KEY = ("task_code", "annotator", "label", "truth")
 EMPTY = "no item has two votes for labels that exclude each other"
@@ -73,7 +73,9 @@ def compute(inputs: Inputs) -> pa.Table:
             "rate": rate.ravel(), "expected": expected.ravel(), "prior": np.tile(prior, len(votes.person)),
             "method": [methods[name]] * size, "iterations": np.full(size, iterations), "converged": np.full(size, converged),
         }  # fmt: skip
-        parts.append(pa.table({column: pa.array(columns[column], kinds[COLUMNS[column].type]) for column in COLUMNS}, schema=schema))
+        parts.append(
+            pa.table({column: pa.array(columns[column], kinds[COLUMNS[column].type]) for column in COLUMNS}, schema=schema)
+        )
     return pa.concat_tables(parts)
 
 
@@ -86,8 +88,11 @@ def fitted(method: str, votes: Ballots, seed: int) -> tuple[Floats, Floats, Floa
         found = _glad.glad(votes)
         counts = np.zeros((len(votes.person), votes.labels))
         for first, last in votes.blocks():
-            counts += votes.of(first, last).T @ found.probability[first:last]  # type: ignore[attr-defined]
-        rate, prior = np.maximum(_truth.shrunk(votes, counts, _truth.STRENGTH), _truth.FLOOR), np.full(votes.labels, 1 / votes.labels)
+            counts += votes.of(first, last).T @ found.probability[first:last]
+        rate, prior = (
+            np.maximum(_truth.shrunk(votes, counts, _truth.STRENGTH), _truth.FLOOR),
+            np.full(votes.labels, 1 / votes.labels),
+        )
         return rate, counts, prior, found.iterations, found.iterations < _glad.N_ITER
     fit = _truth.mace(votes, seed=seed) if method == "mace" else getattr(_truth, method)(votes)
     counts = expect(votes, np.log(fit.used_error), np.log(fit.used_prior)).counts

@@ -14,10 +14,12 @@ if TYPE_CHECKING:
 
     from auditor.measure import Inputs
 
-MEANING = "how often each annotator chose the option shown first, where annotation.attributes holds the place (position, and options)"
+MEANING = (
+    "how often each annotator chose the option shown first, where annotation.attributes holds the place (position, and options)"
+)
 SOURCE = (
-    "score test of a share against the other annotators' (Wilson, JASA 22, 1927); order effects: Krosnick and Alwin, Public Opinion "
-    "Quarterly 51, 1987; Benjamini and Hochberg, JRSS B 57, 1995"
+    "score test of a share against the other annotators' (Wilson, JASA 22, 1927); order effects: Krosnick and Alwin, Public "
+    "Opinion Quarterly 51, 1987; Benjamini and Hochberg, JRSS B 57, 1995"
 )
 KEY = ("task", "annotator_id")
 EMPTY = "no annotation has the attribute position"
@@ -39,8 +41,8 @@ COLUMNS = {
 }
 _QUERY = """
 WITH shown AS (
-  SELECT task, annotator_id, TRY_CAST(attributes['position'] AS INTEGER) AS position, TRY_CAST(attributes['options'] AS INTEGER) AS options
-  FROM annotation WHERE source = 'human' AND annotator_id IS NOT NULL AND attributes IS NOT NULL
+  SELECT task, annotator_id, TRY_CAST(attributes['position'] AS INTEGER) AS position, TRY_CAST(attributes['options'] AS INTEGER) AS
+  options FROM annotation WHERE source = 'human' AND annotator_id IS NOT NULL AND attributes IS NOT NULL
 ), sized AS (
   SELECT *, coalesce(options, max(position) OVER (PARTITION BY task)) AS places FROM shown WHERE position >= 1
 )

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 MEANING = "each annotator and task: accuracy, skill beside the items' difficulty, and how much of the answers comes from the items"
 SOURCE = (
-    "consensus of the others: annotator_model; shrinkage: Casella, American Statistician 39, 1985 (beta-binomial); ability and difficulty: "
-    "Rasch 1960; spammer score: Raykar and Yu, JMLR 13, 2012, section 2.2; Benjamini and Hochberg, JRSS B 57, 1995"
+    "consensus of the others: annotator_model; shrinkage: Casella, American Statistician 39, 1985 (beta-binomial); ability and "
+    "difficulty: Rasch 1960; spammer score: Raykar and Yu, JMLR 13, 2012, section 2.2; Benjamini and Hochberg, JRSS B 57, 1995"
 )
 KEY = ("task", "annotator_id")
 EMPTY = "no item has two votes for labels that exclude each other, or nobody's id is known"
@@ -55,8 +55,12 @@ COLUMNS = {
     "skill_low": Column("DOUBLE", "lower end of its 95 % interval, the difficulties taken as known", "logits"),
     "skill_high": Column("DOUBLE", "upper end", "logits"),
     "skill_accuracy": Column("DOUBLE", "accuracy that this skill gives on an item of usual difficulty", "0..1"),
-    "spammer_score": Column("DOUBLE", "how far the answers depend on the right label: 1 wholly, 0 not at all (Raykar and Yu)", "0..1"),
-    "informed": Column("DOUBLE", "share of the answers that come from the item as everybody's do: about 1 usual, 0 for who guesses"),
+    "spammer_score": Column(
+        "DOUBLE", "how far the answers depend on the right label: 1 wholly, 0 not at all (Raykar and Yu)", "0..1"
+    ),
+    "informed": Column(
+        "DOUBLE", "share of the answers that come from the item as everybody's do: about 1 usual, 0 for who guesses"
+    ),
     "informed_low": Column("DOUBLE", "lower end of its 95 % interval"),
     "informed_high": Column("DOUBLE", "upper end"),
     "spammer_p": Column(
@@ -68,7 +72,10 @@ COLUMNS = {
     "slip_votes": Column("BIGINT", "… and how often"),
     "seconds_median": Column("DOUBLE", "median time spent on an annotation", "seconds", needs="annotation.seconds"),
     "seconds_z": Column(
-        "DOUBLE", "robust z of its logarithm among the annotators", needs="annotation.seconds", absent="fewer than 3 people have times"
+        "DOUBLE",
+        "robust z of its logarithm among the annotators",
+        needs="annotation.seconds",
+        absent="fewer than 3 people have times",
     ),
     "longest_run": Column("BIGINT", "longest run of one label", needs="annotation.created_at"),
     "run_chance": Column("DOUBLE", "upper bound of the chance of such a run", "0..1", needs="annotation.created_at"),
@@ -96,8 +103,9 @@ FROM known AS k JOIN vote_task AS t USING (task_code) JOIN vote_code AS a ON a.k
 LEFT JOIN annotator_summary AS s ON s.task = t.task AND s.annotator_id = a.text
 """
 _OWN = (
-    "votes", "n", "agreed", "accuracy", "low", "high", "peer_accuracy", "model_n", "model_accuracy", "model_low", "model_high", "skill",
-    "skill_low", "skill_high", "skill_accuracy", "spammer_score", "informed", "informed_low", "informed_high", "spammer_p", "spammer_q",
+    "votes", "n", "agreed", "accuracy", "low", "high", "peer_accuracy", "model_n", "model_accuracy", "model_low", "model_high",
+    "skill", "skill_low", "skill_high", "skill_accuracy", "spammer_score", "informed", "informed_low", "informed_high",
+    "spammer_p", "spammer_q",
 )  # fmt: skip
 
 
@@ -105,11 +113,12 @@ def compute(inputs: Inputs) -> pa.RecordBatchReader:
     """Judge every known annotator of exclusive tasks.
 
     Args:
-        inputs: the measures vote, vote_code, vote_item, vote_task, annotator_model, annotator_summary, and the tables prediction, model.
+        inputs: the measures vote, vote_code, vote_item, vote_task, annotator_model, annotator_summary, and the tables prediction,
+            model.
 
     Returns:
-        Arrow with `COLUMNS`. The consensus of the others leaves the annotator's own vote out, but the others' errors were learnt with it.
-        Answers are taken as independent given their items.
+        Arrow with `COLUMNS`. The consensus of the others leaves the annotator's own vote out, but the others' errors were learnt
+        with it. Answers are taken as independent given their items.
     """
     import pyarrow as pa
 
@@ -125,7 +134,11 @@ def compute(inputs: Inputs) -> pa.RecordBatchReader:
         if read is None:
             continue
         found = con.execute(_PREDICTED, {"task": code, "name": name}).fetchnumpy()
-        columns = {"task_code": np.full(len(read.person), code), "annotator": read.person, **known(read, model(con, code, read.votes))}
+        columns = {
+            "task_code": np.full(len(read.person), code),
+            "annotator": read.person,
+            **known(read, model(con, code, read.votes)),
+        }
         columns |= _predicted(read.person, found)
         rows = read.person != UNKNOWN
         arrays = [pa.array(np.asarray(columns[field.name])[rows], field.type, from_pandas=True) for field in schema]
@@ -139,7 +152,7 @@ def known(read: Poll, made: Model) -> dict[str, Any]:
     votes = read.votes
     truth = np.concatenate([without_self(votes, *block, made.log_error, made.log_prior)[0] for block in votes.blocks()])
     item = np.repeat(np.arange(votes.items), np.diff(votes.start))
-    person, label = votes.person[votes.pair], votes.label[votes.pair]
+    person, label = votes.person[votes.pair].astype(np.int64), votes.label[votes.pair].astype(np.int64)
     given = np.bincount(person, minlength=votes.people)
     told = truth >= 0
     item, person, label, truth = item[told], person[told], label[told], truth[told]

@@ -22,15 +22,16 @@ if TYPE_CHECKING:
 
     from auditor.measure import Inputs
     from auditor.measures._ballots import Ballots
-    from auditor.measures._poll import Model, Poll
+    from auditor.measures._poll import Poll
 
     Ints = npt.NDArray[np.int64]
     Floats = npt.NDArray[np.float64]
 
 MEANING = "the most probable label or value of each item by all its votes, weighing people by their errors"
 SOURCE = (
-    "method as in consensus_method and annotator_model; numbers: means weighted by the inverse variance of the people, as in Raykar et "
-    "al., JMLR 11, 2010, section 5; with predictions also CROWDLAB: Goh, Tkachenko, Mueller, NeurIPS HILL workshop 2022"
+    "method as in consensus_method and annotator_model; numbers: means weighted by the inverse variance of the people, as in "
+    "Raykar et al., JMLR 11, 2010, section 5; with predictions also CROWDLAB: Goh, Tkachenko, Mueller, NeurIPS HILL workshop "
+    "2022"
 )
 KEY = ("item", "task_code")
 EMPTY = "no item has two votes for labels that exclude each other, or numbers"
@@ -54,7 +55,9 @@ COLUMNS = {
     "label_votes": Column("INTEGER", "votes for the most probable label"),
     "value": Column("DOUBLE", "weighted mean of the numbers given; NULL for labels", absent="no answer is a number"),
     "value_error": Column("DOUBLE", "its standard error, were the people's errors independent", absent="no answer is a number"),
-    "crowdlab": Column("VARCHAR", "most probable label by the votes and the model's probabilities together", needs="prediction.probs"),
+    "crowdlab": Column(
+        "VARCHAR", "most probable label by the votes and the model's probabilities together", needs="prediction.probs"
+    ),
     "crowdlab_probability": Column("DOUBLE", "its probability", "0..1", needs="prediction.probs"),
 }
 _NUMBERS = """
@@ -94,7 +97,10 @@ def compute(inputs: Inputs) -> pa.RecordBatchReader:
     schema = pa.schema([(name, kinds[kind]) for name, kind in names.items()])
     parts = [schema.empty_table()]
     for columns in _all(con, inputs):
-        arrays = [pa.array(columns[name], kind) if name in columns else pa.nulls(len(columns["item"]), kind) for name, kind in zip(schema.names, schema.types, strict=True)]
+        arrays = [
+            pa.array(columns[name], kind) if name in columns else pa.nulls(len(columns["item"]), kind)
+            for name, kind in zip(schema.names, schema.types, strict=True)
+        ]
         parts.append(pa.table(dict(zip(schema.names, arrays, strict=True)), schema=schema))
     con.register("said", pa.concat_tables(parts))
     return con.sql(_SAID).to_arrow_reader(1 << 17)
@@ -174,7 +180,9 @@ def _predictions(con: duckdb.DuckDBPyConnection, task: str, read: Poll) -> Float
     query = "SELECT text FROM vote_code WHERE kind = 'label' ORDER BY code"
     texts = [text for (text,) in con.sql(query).fetchall()]
     wanted = [texts[code] for code in read.label]
-    for name, classes in con.execute("SELECT model, classes FROM model WHERE task = $task ORDER BY model", {"task": task}).fetchall():
+    for name, classes in con.execute(
+        "SELECT model, classes FROM model WHERE task = $task ORDER BY model", {"task": task}
+    ).fetchall():
         if len(wanted) < 2 or not set(wanted) <= set(classes):
             continue
         found = con.sql(_PROBS, params={"task": task, "model": name, "width": len(classes)}).to_arrow_table()

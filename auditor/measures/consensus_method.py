@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 
 MEANING = "methods of finding the right label from votes, how well each predicts votes held out, and which is used"
 SOURCE = (
-    "items held out in fifths, each vote predicted from the others of its item: leave-one-out log score, Gneiting and Raftery, JASA 102, "
-    "2007; interval with items as clusters; choice by one standard error: Breiman et al., Classification and Regression Trees, 1984, "
-    "section 3.4.3; at most 50 rounds, or until one raises the log likelihood by less than 1e-6 nats a vote"
+    "items held out in fifths, each vote predicted from the others of its item: leave-one-out log score, Gneiting and Raftery, "
+    "JASA 102, 2007; interval with items as clusters; choice by one standard error: Breiman et al., Classification and "
+    "Regression Trees, 1984, section 3.4.3; at most 50 rounds, or until one raises the log likelihood by less than 1e-6 nats a "
+    "vote"
 )
 KEY = ("task", "method")
 EMPTY = "no item has two votes for labels that exclude each other"
@@ -64,11 +65,11 @@ def compute(inputs: Inputs) -> pa.Table:
             gap, error = difference(found[0], score)
             used = score.method == best
             rows.append((
-                name, score.method, used, why if used else None, round(score.log_loss, 9), round(gap, 9), round(gap - Z95 * error, 9),
-                round(gap + Z95 * error, 9), int(score.votes.sum()), len(score.votes), score.rounds,
+                name, score.method, used, why if used else None, round(score.log_loss, 9), round(gap, 9), round(gap - Z95 * error,
+                9), round(gap + Z95 * error, 9), int(score.votes.sum()), len(score.votes), score.rounds,
             ))  # fmt: skip
     kinds = {"VARCHAR": pa.string(), "BOOLEAN": pa.bool_(), "DOUBLE": pa.float64(), "BIGINT": pa.int64()}
     columns = list(zip(*rows, strict=True)) or [()] * len(COLUMNS)
-    return pa.table({
-        name: pa.array(values, kinds[spec.type]) for (name, spec), values in zip(COLUMNS.items(), columns, strict=True)
-    })
+    return pa.table(
+        {name: pa.array(values, kinds[spec.type]) for (name, spec), values in zip(COLUMNS.items(), columns, strict=True)}
+    )
