@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks import agreement, coco_import, contract, ten_million, views, workspace
+from benchmarks import agreement, coco_import, contract, ten_million, truth, views, workspace
 from benchmarks.timing import RUNS, Figure, once, paired
 
 if TYPE_CHECKING:
@@ -107,9 +107,30 @@ def view() -> Line:
     return what, f"add_samples, {views.PEER:,} samples", "under 20 s after import", mine, theirs, ratio
 
 
+def dawid_skene() -> Line:
+    folder = CACHE / "truth"
+    if not (folder / "votes.parquet").is_file():
+        once(["-m", "benchmarks.truth", "generate", str(folder)])
+    mine, theirs, ratio = paired(
+        ["-m", "benchmarks.truth", "ours", str(folder)], ["-m", "benchmarks.truth", "peer", str(folder)], runs=3
+    )
+    what = f"Dawid-Skene, {truth.VOTES:,} votes, {truth.ROUNDS} rounds"
+    return what, "crowd-kit", "at least 7x faster", mine, theirs, ratio
+
+
+def consensus() -> Line:
+    folder = CACHE / f"ten_million-{_shape()}"
+    if not (folder / "item.parquet").is_file():
+        once(["-m", "benchmarks.ten_million", "generate", str(folder)])
+    mine, _, _ = paired(["-m", "benchmarks.truth", "consensus", str(folder)], None, runs=1)
+    what = f"consensus of {ten_million.ROWS:,} votes: coded, a method chosen and fitted, memory_limit {ten_million.MEMORY}"
+    return what, "-", "under 2 GB", mine, None, None
+
+
 ALL: dict[str, Callable[[], Line | None]] = {
     "start_up": start_up, "coco": coco, "bccd": bccd, "ten": lambda: ten("twenty_five"), "all": lambda: ten("ours"), "contract": lambda: contract.contract(CACHE), "status": status,
     "release": release, "view": view, "alpha": lambda: agreement.alpha(CACHE, _shape()), "pairs": lambda: agreement.pairs(CACHE, _shape()),
+    "dawid_skene": dawid_skene, "consensus": consensus,
 }  # fmt: skip
 
 

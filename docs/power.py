@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,10 @@ import numpy as np
 
 from auditor.measures import _answers, _cross, _dif
 from auditor.measures._stats import benjamini_hochberg, wilson
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from power_annotators import annotators
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,7 +94,7 @@ def agreement_and_groups() -> str:
     return "\n".join(lines) + "\n"
 
 
-SECTIONS: tuple[Callable[[], str], ...] = (agreement_and_groups,)
+SECTIONS: tuple[Callable[[], str], ...] = (agreement_and_groups, annotators)
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -74,8 +75,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """A place for the skips of this run."""
+    """A place for the skips of this run; and programs that tests interrupt can be, also where this run is in the background."""
     config.stash[_SKIPPED] = []
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # inherited from a shell's `&`, and by every program started here
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

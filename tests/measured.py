@@ -7,8 +7,9 @@ import pyarrow.parquet as pq
 
 from auditor import check, content, measure
 from auditor.engines import duckdb as engine
+from auditor.formats import long
 from auditor.run import Session, run_check
-from auditor.stage import Stage
+from auditor.stage import Source, Stage
 
 
 def stage_rows(stage, **tables):
@@ -73,3 +74,12 @@ def asked(opened, check_id, **params):
         lambda reader: found.extend(reader.read_all().to_pylist()) or len(found),
     )
     return result, found
+
+
+def crowd(folder, shared_data, name):
+    """A crowd of SOURCE.md, opened."""
+    source = Source(
+        shared_data / "crowd" / name / "answer.csv", "long",
+        {"item_id": "question", "annotator_id": "worker", "label": "answer"}, gold=shared_data / "crowd" / name / "truth.csv",
+    )  # fmt: skip
+    return session(folder, lambda stage: long.read(source, stage))

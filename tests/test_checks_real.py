@@ -64,7 +64,7 @@ def test_crowds_have_no_fault_of_schema(name, shared_data, tmp_path):
     assert said.found("error") == {}
     # What people said is judged by other checks; of the schema nothing is wrong.
     judged = {
-        "consistency/gold_mismatch", "outlier/low_agreement", "outlier/straight_line", "bias/annotator_label_shift",
+        "consistency/gold_mismatch", "outlier/low_agreement", "outlier/spammer", "outlier/straight_line", "bias/annotator_label_shift",
         "outlier/low_task_agreement",
     }  # fmt: skip
     assert set(said.found("warning")) <= judged

@@ -30,21 +30,13 @@ def coefficients(opened):
     return {(row["task"], row["metric"]): row for row in measured.table(opened, "agreement")}
 
 
-def crowd(folder, shared_data, name):
-    source = Source(
-        shared_data / "crowd" / name / "answer.csv", "long",
-        {"item_id": "question", "annotator_id": "worker", "label": "answer"}, gold=shared_data / "crowd" / name / "truth.csv",
-    )  # fmt: skip
-    return measured.session(folder, lambda stage: long.read(source, stage))
-
-
 @pytest.mark.data
 @pytest.mark.parametrize(
     ("name", "alpha", "kappa", "right", "shape"),
     [("duck", 0.1255, 0.1253, 0.7593, (108, 39, 4212)), ("product", 0.1575, 0.1574, 0.8966, (8315, 176, 24945))],
 )
 def test_crowd(tmp_path, shared_data, name, alpha, kappa, right, shape):
-    opened = crowd(tmp_path, shared_data, name)
+    opened = measured.crowd(tmp_path, shared_data, name)
     found = coefficients(opened)
     nominal = found["label", "alpha_nominal"]
     assert nominal["value"] == pytest.approx(alpha, abs=1e-4)
