@@ -12,7 +12,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from auditor.formats import arrays
-from auditor.measures import _calibration, _confident, _predicted, label_quality
+from auditor.measures import _calibration, _confident, _label_scores, _predicted
 from auditor.stage import Source
 from tests import measured
 
@@ -45,7 +45,7 @@ def test_judge_follows_the_definition(classes, rows, seed):
     given_ = rng.integers(0, classes, rows)
     threshold, confident, margin = by_definition(probs, given_)
     plain = _calibration.Calibration(1.0, np.zeros(classes))
-    got = label_quality.judge(probs, given_, threshold, plain)
+    got = _label_scores.judge(probs, given_, threshold, plain)
     assert got["confident"].tolist() == confident.tolist()
     assert got["margin"] == pytest.approx(margin, abs=1e-6)
     assert got["self_confidence"].tolist() == probs[np.arange(rows), given_].tolist()
@@ -76,7 +76,7 @@ def test_filters_pick_what_cleanlab_picks(classes, rows, right, seed):
     assume(len(set(given_.tolist())) > 1)
     cut = rows // 3
     slices = [slice(0, cut), slice(cut, rows)]
-    found = label_quality.score(given_, classes, lambda work: [work(probs[at], at) for at in slices])
+    found = _label_scores.score(given_, classes, lambda work: [work(probs[at], at) for at in slices])
     for theirs, ours in FILTERS.items():
         assert found[ours].tolist() == picked(given_, probs.astype(float), theirs), theirs
 
@@ -90,7 +90,7 @@ def test_scores_equal_those_of_cleanlab(classes, rows, seed):
     probs = rng.dirichlet(np.full(classes, 0.3), rows)
     given_ = rng.integers(0, classes, rows)
     assume(len(set(given_.tolist())) > 1)
-    got = label_quality.judge(probs, given_, np.full(classes, 0.5), _calibration.Calibration(1.0, np.zeros(classes)))
+    got = _label_scores.judge(probs, given_, np.full(classes, 0.5), _calibration.Calibration(1.0, np.zeros(classes)))
     for theirs, ours in (
         ("self_confidence", "self_confidence"),
         ("normalized_margin", "margin"),
@@ -258,7 +258,7 @@ def test_the_score_on_real_errors_beside_the_best_of_cleanlab(shared_data):
     for name in ("cifar10", "20news"):
         labels, probs, rows, wrong = checked(shared_data, name)
         single = probs.astype(np.float32)
-        found = label_quality.score(labels, probs.shape[1], lambda work, single=single: [work(single, slice(0, len(single)))])
+        found = _label_scores.score(labels, probs.shape[1], lambda work, single=single: [work(single, slice(0, len(single)))])
         methods = ("self_confidence", "normalized_margin", "confidence_weighted_entropy")
         theirs = [-get_label_quality_scores(labels, probs, method=method)[rows] for method in methods]
         peers = [average_precision_score(wrong, peer) for peer in theirs]

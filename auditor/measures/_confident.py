@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     Floats = npt.NDArray[np.float64]
-    Ints = npt.NDArray[np.int64]
+    Ints = npt.NDArray[np.integer[Any]]
     Mask = npt.NDArray[np.bool_]
 
 SLACK = 1e-6  # probabilities that differ by less count as equal, as in cleanlab
 _LEAST = 2 * SLACK  # a threshold lies above the slack
 _NEVER = 2.0  # no probability reaches it
-_POOL = 1 << 21  # margins held before they are cut to the largest
+_POOL = 1 << 18  # margins held before they are cut to the largest
 
 
 def thresholds(total: Floats, number: Floats) -> Floats:
@@ -181,38 +181,38 @@ class Largest:
 
     Args:
         wanted: how many rows of each pair, shape (K, K), row for the given label; the diagonal is not used.
+        ahead: count only rows in which the other label leads; or, if false, only those in which it does not.
 
     >>> most = Largest(np.array([[5, 1], [0, 5]]))
-    >>> most.add(np.array([[0.2, 0.8], [0.1, 0.9], [0.6, 0.4]]), np.array([0, 0, 1]), np.arange(3))
-    >>> most.places().tolist()
-    [1]
+    >>> most.add(np.array([[0.2, 0.8], [0.1, 0.9], [0.6, 0.4]], np.float32), np.array([0, 0, 1]), np.arange(3))
+    >>> most.places().tolist(), most.missing().tolist()
+    ([1], [[0, 0], [0, 0]])
     """
 
-    def __init__(self, wanted: Ints) -> None:
+    def __init__(self, wanted: Ints, *, ahead: bool = True) -> None:
         self._classes = len(wanted)
-        number = wanted.copy()
-        np.fill_diagonal(number, 0)
-        self._wanted = number.ravel()
-        given, self._other = np.nonzero(number > 0)
-        self._first = np.searchsorted(given, np.arange(self._classes))
-        self._pairs = np.bincount(given, minlength=self._classes)
+        self._wanted = wanted * ~np.eye(self._classes, dtype=np.bool_)
+        self._ahead = ahead
         # What a row must lead by to be among the largest of those seen so far.
-        self._bar = np.full(self._classes**2, -np.inf)
+        self._bar = np.where(self._wanted > 0, 0.0 if ahead else -np.inf, np.inf)
+        self._coarse = self._bar.astype(np.float32)
         self._held: list[tuple[Ints, Floats, Ints]] = []
         self._size = 0
         self._limit = max(_POOL, 2 * int(self._wanted.sum()))
 
-    def add(self, probs: npt.NDArray[Any], given: Ints, place: Ints) -> None:
-        """Take a batch: probabilities (n, K), labels (n,) with -1 for none, and a place for each row, in any order (n,)."""
-        rows = np.flatnonzero(np.where(given >= 0, self._pairs[given], 0))
-        pairs = self._pairs[given[rows]]
-        row = np.repeat(rows, pairs)
-        within = np.arange(len(row)) - np.repeat(np.cumsum(pairs) - pairs, pairs)
-        other = self._other[np.repeat(self._first[given[rows]], pairs) + within]
-        code = given[row] * self._classes + other
-        lead = probs[row, other].astype(np.float64) - probs[row, given[row]].astype(np.float64)
-        keep = lead >= self._bar[code]
-        self._held.append((code[keep], lead[keep], place[row[keep]]))
+    def add(self, probs: npt.NDArray[np.float32], given: Ints, place: Ints) -> None:
+        """Take a batch: probabilities (n, K), labels (n,), and a place for each row, in any order (n,)."""
+        own = probs[np.arange(len(given)), given]
+        # In single precision first, with room for its rounding; the few that pass are compared exactly.
+        lead = probs - own[:, None]
+        pick = lead >= self._coarse[given]
+        if not self._ahead:
+            pick &= lead <= SLACK
+        row, other = np.nonzero(pick)
+        label = given[row]
+        exact = probs[row, other].astype(np.float64) - own[row].astype(np.float64)
+        keep = (exact >= self._bar[label, other]) & ((exact > 0) == self._ahead)
+        self._held.append((label[keep] * self._classes + other[keep], exact[keep], place[row[keep]]))
         self._size += int(keep.sum())
         if self._size > self._limit:
             self._cut()
@@ -221,11 +221,12 @@ class Largest:
         code, lead, place = (np.concatenate(part) for part in zip(*self._held, strict=True))
         by = np.lexsort((place, -lead, code))
         code, lead, place = code[by], lead[by], place[by]
-        first = np.searchsorted(code, code)
-        nth = np.arange(len(code)) - first
-        keep = nth < self._wanted[code]
-        last = nth == self._wanted[code] - 1
-        self._bar[code[last]] = lead[last]
+        nth = np.arange(len(code)) - np.searchsorted(code, code)
+        wanted = self._wanted.ravel()[code]
+        keep = nth < wanted
+        last = nth == wanted - 1
+        self._bar.ravel()[code[last]] = lead[last]
+        self._coarse = (self._bar - SLACK).astype(np.float32)
         self._held = [(code[keep], lead[keep], place[keep])]
         self._size = int(keep.sum())
 
@@ -235,3 +236,10 @@ class Largest:
             return np.empty(0, np.int64)
         self._cut()
         return np.unique(self._held[0][2])
+
+    def missing(self) -> Ints:
+        """How many rows each pair still lacks, shape (K, K)."""
+        code = np.concatenate([np.empty(0, np.int64), *(part[0] for part in self._held)])
+        got = np.bincount(code, minlength=self._classes**2).reshape(self._classes, self._classes)
+        lacking: Ints = np.maximum(self._wanted - got, 0)
+        return lacking

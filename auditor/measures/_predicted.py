@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -32,83 +33,107 @@ def tasks(con: Any, *, exclusive: bool) -> list[tuple[str, str, list[str]]]:
     return found
 
 
-@dataclass(frozen=True)
+# Annotations are stored in the order of item_id and annotation_id, predictions in that of item_id: rows are numbered as they come.
+_ANNOTATIONS = "FROM annotation WHERE type = 'class' AND source = 'human' AND label IS NOT NULL AND task = $task"
+_PREDICTIONS = "FROM prediction WHERE task = $task AND model = $model"
+_PAIRS = f"""
+SELECT CAST(a.n AS INTEGER) AS n, CAST(p.n AS INTEGER) AS row, coalesce(CAST(c.given AS INTEGER), -1) AS given,
+       CAST(length(a.item_id) AS INTEGER) AS length
+FROM (SELECT row_number() OVER () - 1 AS n, item_id, label {_ANNOTATIONS}) AS a
+JOIN (SELECT row_number() OVER () - 1 AS n, item_id {_PREDICTIONS}) AS p USING (item_id)
+LEFT JOIN (SELECT label, min(given) AS given FROM (SELECT unnest($classes) AS label, unnest(range(len($classes))) AS given)
+           GROUP BY label) AS c USING (label)
+"""
+
+
 class Pairs:
     """The human class annotations of one task, each with the row of one model's probabilities of its item.
 
+    A context: within it the probabilities are kept in a file without a name, since they are read several times and unpacking them
+    from Parquet costs ten times as much as reading them.
+
     Attributes:
-        con: holds the annotations in a table of its own, in the order of the rows.
         model: the model.
         task: the task.
         classes: the model's classes.
-        row: number of the row among the model's predictions of the task, shape (n,), ascending.
-        given: the class given, -1 where it is none of the model's, shape (n,).
+        given: the class given, -1 where it is none of the model's, int32 of shape (n,), in the order of item and annotation.
         place: where each stands in the order of item ids, shorter ones first (so that numbers are in their own order), shape (n,).
     """
 
-    con: Any
-    model: str
-    task: str
-    classes: list[str]
-    row: npt.NDArray[np.int32]
-    given: Ints
-    place: Ints
+    def __init__(self, con: Any, model: str, task: str, classes: list[str], found: dict[str, npt.NDArray[np.int32]]) -> None:
+        order = np.argsort(found["n"])
+        self._con, self._kept = con, False
+        self.model, self.task, self.classes = model, task, classes
+        self._number, self._row, self.given = (found[name][order] for name in ("n", "row", "given"))
+        self.place = np.empty(len(order), np.int32)
+        self.place[np.argsort(found["length"][order], kind="stable")] = np.arange(len(order), dtype=np.int32)
 
     @classmethod
     def of(cls, con: Any, model: str, task: str, classes: list[str]) -> Pairs:
         """Find them."""
-        # No temporary table: other cursors of this connection read it while results are written.
-        # Predictions are stored in the order of item_id: rows are counted in that order, here and in `_rows`.
-        con.execute(
-            "CREATE OR REPLACE TABLE pair AS SELECT p.row, a.*, "
-            "row_number() OVER (ORDER BY length(item_id), item_id, annotation_id) - 1 AS place FROM "
-            "(SELECT item_id, row_number() OVER () - 1 AS row FROM prediction WHERE task = $task AND model = $model) AS p JOIN "
-            "(SELECT annotation_id, item_id, annotator_id, label, coalesce(list_position($classes, label), 0) - 1 AS given FROM "
-            "annotation WHERE type = 'class' AND source = 'human' AND label IS NOT NULL AND task = $task) AS a USING (item_id) "
-            "ORDER BY row, annotation_id",
-            {"task": task, "model": model, "classes": classes},
-        )
-        found = con.sql(
-            "SELECT CAST(row AS INTEGER) AS row, CAST(given AS INTEGER) AS given, CAST(place AS INTEGER) AS place FROM pair"
-        ).fetchnumpy()
-        given, place = (np.asarray(found[name], np.int64) for name in ("given", "place"))
-        return cls(con, model, task, classes, np.asarray(found["row"]), given, place)
+        # Pages of the Parquet files are read once: no copy of them need be held.
+        con.execute("SET enable_external_file_cache = false")
+        params = {"task": task, "model": model, "classes": classes}
+        found = con.sql(_PAIRS, params=params).fetchnumpy()
+        return cls(con, model, task, classes, {name: np.asarray(values) for name, values in found.items()})
 
-    def each(self, work: Callable[[Floats, slice], Any], progress: Callable[[str, int, int | None], None]) -> list[Any]:
+    def __enter__(self) -> Self:
+        folder = self._con.sql("SELECT current_setting('temp_directory')").fetchall()[0][0]
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        self._file = TemporaryFile(dir=folder, buffering=0)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def each(self, work: Callable[[Floats, slice], Any], progress: Callable[[str, int, int | None], None]) -> Iterator[Any]:
         """`work` on the probabilities of all pairs, in order: shape (m, classes), rows of sum 1, or NaN where there are none."""
+        for stop, result in ahead(lambda batch: (batch[1].stop, work(*batch)), self._again() if self._kept else self._once()):
+            progress("scoring labels", stop, len(self.given))
+            yield result
+        self._kept = True
 
-        def one(batch: tuple[int, pa.Array]) -> Any:
+    def _once(self) -> Iterator[tuple[Floats, slice]]:
+        def one(batch: tuple[int, pa.Array]) -> tuple[Floats, slice]:
             start, lists = batch
-            at = slice(*np.searchsorted(self.row, [start, start + len(lists)]).tolist())
+            at = slice(*np.searchsorted(self._row, [start, start + len(lists)]).tolist())
             probs = probabilities(lists, len(self.classes))
-            of = self.row[at] - start
+            of = self._row[at] - start
             whole = len(of) == len(lists) and bool((of == np.arange(len(of))).all())
-            return at.stop, work(probs if whole else probs[of], at)
+            return probs if whole else probs[of], at
 
-        done = []
-        for stop, result in ahead(one, self._rows()):
-            progress("scoring labels", stop, len(self.row))
-            done.append(result)
-        return done
+        for probs, at in ahead(one, self._stored()):
+            self._file.write(np.ascontiguousarray(probs).data.cast("B"))
+            yield probs, at
 
-    def _rows(self) -> Iterator[tuple[int, pa.Array]]:
+    def _stored(self) -> Iterator[tuple[int, pa.Array]]:
         start = 0
-        query = "SELECT probs FROM prediction WHERE task = $task AND model = $model"
-        rows = self.con.cursor().sql(query, params={"task": self.task, "model": self.model})
+        rows = self._con.cursor().sql(f"SELECT probs {_PREDICTIONS}", params={"task": self.task, "model": self.model})
         for batch in rows.to_arrow_reader(max(1, BATCH // len(self.classes))):
             yield start, batch["probs"]
             start += batch.num_rows
 
+    def _again(self) -> Iterator[tuple[Floats, slice]]:
+        self._file.seek(0)
+        width, size = len(self.classes), len(self.given)
+        step = max(1, BATCH // width)
+        for start in range(0, size, step):
+            probs = np.empty((min(step, size - start), width), np.float32)
+            view, filled = probs.data.cast("B"), 0
+            while filled < len(view):
+                filled += self._file.readinto(view[filled:])
+            yield probs, slice(start, start + len(probs))
+
     def annotations(self) -> Iterator[tuple[pa.RecordBatch, slice]]:
         """The annotations themselves, in the order of `given`, with the slice of the pairs that they are."""
-        start = 0
-        for batch in self.con.cursor().sql("SELECT annotation_id, item_id, annotator_id, label FROM pair").to_arrow_reader(_ROWS):
-            yield batch, slice(start, start + batch.num_rows)
-            start += batch.num_rows
+        import pyarrow as pa
 
-    def close(self) -> None:
-        """Let the annotations go."""
-        self.con.execute("DROP TABLE pair")
+        start = 0
+        query = f"SELECT item_id, annotation_id, annotator_id, label {_ANNOTATIONS}"
+        for batch in self._con.cursor().sql(query, params={"task": self.task}).to_arrow_reader(_ROWS):
+            at = slice(*np.searchsorted(self._number, [start, start + batch.num_rows]).tolist())
+            yield batch.take(pa.array(self._number[at] - start)), at
+            start += batch.num_rows
 
 
 def probabilities(lists: pa.Array, width: int, *, normalise: bool = True) -> Floats:
