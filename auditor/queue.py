@@ -117,7 +117,7 @@ def rank(of: Results, limit: int = LIMIT) -> Queue:
         CREATE OR REPLACE TEMP TABLE look AS
         WITH about AS (
           -- what is found about an item as a whole joins the votes on it where one question only was asked about it
-          SELECT f.item_id, f.annotation_id, coalesce(lone.task, '') AS task, f.label, f.wrong, f.findings, f.checks
+          SELECT f.item_id, f.annotation_id, coalesce(f.task, lone.task, '') AS task, f.label, f.wrong, f.findings, f.checks
           FROM found AS f LEFT JOIN (
             SELECT item_id, any_value(task) AS task FROM unit GROUP BY item_id HAVING count(*) = 1
           ) AS lone ON f.annotation_id = '' AND lone.item_id = f.item_id
@@ -202,35 +202,50 @@ def _units(of: Results, notes: list[str]) -> None:
     if not votes:
         con.execute(
             "CREATE OR REPLACE TEMP VIEW item_vote AS "
-            "SELECT NULL::VARCHAR AS item_id, NULL::VARCHAR AS task, NULL::DOUBLE AS entropy WHERE false"
+            "SELECT NULL::VARCHAR AS item_id, NULL::VARCHAR AS task, NULL::VARCHAR AS top, NULL::DOUBLE AS top_share, "
+            "NULL::BIGINT AS votes, NULL::DOUBLE AS entropy WHERE false"
         )
-    if consensus:
-        # With a model's probabilities where they are: the model is one more vote.
-        both = {"crowdlab", "crowdlab_probability"} <= consensus
-        model = "crowdlab_probability IS NOT NULL" if both else "false"
-        label, probability = (
-            f"coalesce(crowdlab{one}, {name})" if both else name for one, name in (("", "label"), ("_probability", "probability"))
-        )
-        con.execute(
-            f"CREATE OR REPLACE TEMP VIEW agreed AS SELECT item_id, task, {label} AS label, {probability} AS probability, votes, "
-            f"CAST({model} AS INTEGER) AS model FROM consensus WHERE label IS NOT NULL AND probability IS NOT NULL "
-            # Where there are several methods, a task's is that of the most items.
-            "QUALIFY row_number() OVER (PARTITION BY item_id, task ORDER BY "
-            "(SELECT count(*) FROM consensus AS c WHERE c.task = consensus.task AND c.method = consensus.method) DESC, method) = 1"
-        )
-        methods = con.execute("SELECT DISTINCT method FROM consensus WHERE label IS NOT NULL ORDER BY method").fetchall()
-        notes.append(f"consensus by {', '.join(str(row[0]) for row in methods)}{', with a model' if both else ''}")
-    else:
-        con.execute(
-            "CREATE OR REPLACE TEMP VIEW agreed AS SELECT item_id, task, top AS label, top_share AS probability, votes, 0 AS model "
-            "FROM item_vote WHERE votes > 0"
-        )
-        notes.append("consensus by majority: the measure consensus is not there")
+    told = _consensus(con, consensus)
+    # What the consensus leaves out (labels of which several are true, numbers, single votes) goes by the share of the first answer.
+    con.execute(
+        "CREATE OR REPLACE TEMP VIEW agreed AS SELECT * FROM consented UNION ALL BY NAME SELECT item_id, task, top AS label, "
+        "top_share AS probability, votes, 0 AS model FROM item_vote WHERE votes > 0 AND (item_id, task) NOT IN "
+        "(SELECT (item_id, task) FROM consented)"
+    )
+    if con.execute("SELECT count(*) FROM agreed").fetchall() != con.execute("SELECT count(*) FROM consented").fetchall():
+        told.append("majority")
+    notes.append(f"consensus by {', '.join(told)}")
     score = _SCORE.format(quality="a.probability", weights="greatest(a.votes, 1)", model="a.model")
     con.execute(
         f"INSERT INTO unit SELECT a.item_id, a.task, a.label, a.votes, v.entropy, {score} FROM agreed AS a "
         "JOIN classes USING (task) LEFT JOIN item_vote AS v ON v.item_id = a.item_id AND v.task = a.task WHERE classes.classes > 1"
     )
+
+
+def _consensus(con: Connection, has: frozenset[str]) -> list[str]:
+    """View `consented`: the consensus, with a model's probabilities where they are; returns the methods of it."""
+    if not has:
+        con.execute(
+            "CREATE OR REPLACE TEMP TABLE consented (item_id VARCHAR, task VARCHAR, label VARCHAR, probability DOUBLE, "
+            "votes BIGINT, model INTEGER)"
+        )
+        return []
+    # With a model's probabilities where they are: the model is one more vote.
+    both = {"crowdlab", "crowdlab_probability"} <= has
+    model = "crowdlab_probability IS NOT NULL" if both else "false"
+    label, probability = (
+        f"coalesce(crowdlab{one}, {name})" if both else name for one, name in (("", "label"), ("_probability", "probability"))
+    )
+    con.execute(
+        f"CREATE OR REPLACE TEMP TABLE consented AS SELECT item_id, task, {label} AS label, {probability} AS probability, votes, "
+        f"CAST({model} AS INTEGER) AS model FROM consensus WHERE label IS NOT NULL AND probability IS NOT NULL "
+        # Where there are several methods, a task's is that of the most items.
+        "QUALIFY row_number() OVER (PARTITION BY item_id, task ORDER BY "
+        "(SELECT count(*) FROM consensus AS c WHERE c.task = consensus.task AND c.method = consensus.method) DESC, method) = 1"
+    )
+    methods = con.execute("SELECT DISTINCT method FROM consensus WHERE label IS NOT NULL ORDER BY method").fetchall()
+    models = con.execute("SELECT any_value(1) FROM consented WHERE model = 1").fetchall()[0][0]
+    return [*(str(row[0]) for row in methods), *(["a model's probabilities"] if models else [])]
 
 
 def _models(of: Results, notes: list[str]) -> None:
@@ -269,7 +284,9 @@ def _found(of: Results, notes: list[str]) -> None:
     con.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE found AS
-        SELECT coalesce(item_id, '') AS item_id, coalesce(annotation_id, '') AS annotation_id, any_value(label) AS label,
+        SELECT coalesce(item_id, '') AS item_id, coalesce(annotation_id, '') AS annotation_id,
+               -- of an item as a whole: the question that its evidence names
+               CASE WHEN annotation_id IS NULL THEN json_extract_string(evidence, '$.task') END AS task, any_value(label) AS label,
                max(coalesce(s.share, p.mean, {_EVEN})) AS wrong, count(*) AS findings, list_sort(list(DISTINCT check_id)) AS checks
         FROM counted LEFT JOIN said AS s USING (finding_id) LEFT JOIN precise AS p USING (check_id)
         WHERE (item_id IS NOT NULL OR annotation_id IS NOT NULL) AND coalesce(s.share, 1) > 0

@@ -83,7 +83,8 @@ def test_more_votes_for_a_label_make_it_surer_and_no_vote_says_nothing(quality, 
 def test_the_sql_is_the_function(tmp_path):
     with results.opened(request(votes(tmp_path / "v.csv", items=30)), None, quiet) as of:
         made = queue.rank(of)
-        shares = dict(of.con.execute("SELECT item_id, top_share FROM item_vote").fetchall())
+        shares = dict(of.con.execute("SELECT item_id, probability FROM consensus").fetchall())
+    assert len(made.rows) == 30
     for row in made.rows:
         assert 1 - row.wrong == pytest.approx(
             float(queue.activelab(np.array([shares[row.item_id]]), row.votes, 0, 1, 3)[0]), abs=1e-12
@@ -116,8 +117,8 @@ def test_divided_items_come_first_and_time_counts(tmp_path):
     first = made.rows[0]
     assert (first.item_id, first.task, first.given, first.votes) == ("i7", "quick", "b", 5)
     slow = next(row for row in made.rows if (row.item_id, row.task) == ("i3", "slow"))
-    assert slow.wrong == pytest.approx(first.wrong)
-    assert slow.per_minute == pytest.approx(first.per_minute / 30)
+    assert (slow.seconds, first.seconds) == (60, 2)
+    assert [one.per_minute for one in (slow, first)] == pytest.approx([slow.gain, first.gain * 30])
     assert first.entropy == pytest.approx(0.9709505944546686)
     assert [row.per_minute for row in made.rows] == sorted((row.per_minute for row in made.rows), reverse=True)
     assert made.total == 24
