@@ -246,6 +246,8 @@ def run(
             finding.create(con)
             results = steps.ask_all(con, session, checks, request.settings, progress)
             lacks = {name: session.try_measure(name) for name in steps.SHOWN_MEASURES if name in binder.known}
+            for name in () if request.only else steps.KEPT_MEASURES:
+                session.try_measure(name)
             verdict = audience.verdict(
                 steps.decide(
                     con,

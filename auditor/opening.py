@@ -182,7 +182,7 @@ def wanted_measures(at: Opened) -> list[str]:
         if at.settings.override(one.id).enabled:
             for name in one.reads:
                 want(name)
-    for name in steps.SHOWN_MEASURES:
+    for name in (*steps.SHOWN_MEASURES, *steps.KEPT_MEASURES):
         want(name)
     return list(found)
 

@@ -124,6 +124,8 @@ def ask(at: Opened, folder: Path, progress: Callable[[str, int, int | None], Non
         promised, kept = _contracts(at, con, progress)
         results |= kept
         lacks = {name: at.session.try_measure(name) for name in steps.SHOWN_MEASURES}
+        for name in steps.KEPT_MEASURES:
+            at.session.try_measure(name)
         asked = [*at.checks, *promised.values()]
         audience.redact(con, {one.id: one.header.title for one in asked})
         steps.write_findings(con, folder / "findings.parquet")
@@ -301,7 +303,7 @@ def page(at: Opened, found: Found, as_of: dt.date) -> str:
         path = literal(str(found.folder / "findings.parquet"))
         con.execute(f"CREATE TABLE finding AS SELECT * FROM read_parquet([{path}])")
         con.execute(f"CREATE TABLE finding_sorted AS SELECT *, row_number() OVER (ORDER BY {finding.ORDER}) AS nth FROM finding")
-        for name in steps.SHOWN_MEASURES:
+        for name in (*steps.SHOWN_MEASURES, *steps.KEPT_MEASURES):
             at.session.try_measure(name)
         return html_output.render(
             html_output.Page(

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 # By these an annotation answers that has neither a label nor a value.
 _FREE = frozenset({"text", "x", "polygon", "mask", "keypoints", "start_char", "start_s"})
 _OF_PIXELS = {"needs pixels", "no row has item.width", "no row has item.height"}
+# Measures that an audit by all checks leaves behind for what comes after it: the queue, scorecards, notebooks.
+KEPT_MEASURES = ("consensus", "annotator_skill", "ambiguity", "label_quality")
 # Measures that the report and the summary show whenever they can be computed.
 SHOWN_MEASURES = ("class_balance", "item_vote", "agreement", "agreement_label", "agreement_pair", "confusion", "annotator_summary")
 

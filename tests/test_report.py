@@ -362,3 +362,31 @@ def test_passed_does_not_hide_what_does_not_block(tmp_path: Path) -> None:
     text = " ".join("".join(Reader(page.read_text(encoding="utf-8")).text).split())
     assert '1 is over its tolerance but only warns (with [gate] fail_on = "warning" it would block).' in text
     assert "none found more" not in text
+
+
+def test_what_would_mend_disagreement_is_said(tmp_path: Path) -> None:
+    """Two labels that all confuse on one kind of item, one person who guesses, and slips of the others."""
+    random = np.random.default_rng(4)
+    lines = ["item_id,annotator_id,label"]
+    for item in range(300):
+        truth = "abc"[item % 3]
+        unclear = item % 3 == 0 and item % 9 == 0
+        for who in range(8):
+            said = random.choice(["a", "b"]) if unclear else truth if random.random() < 0.97 else random.choice(list("abc"))
+            lines.append(f"i{item},p{who},{random.choice(list('abc')) if who == 7 else said}")
+    source = tmp_path / "votes.csv"
+    source.write_text("\n".join(lines) + "\n")
+    done = world.audit(source, tmp_path / "audit", None, only=())
+    page = done.report.read_text(encoding="utf-8")
+    part = page[page.index('<h2 id="truth">') : page.index('<h2 id="annotators">')]
+    assert "300 items judged by " in part
+    rows = dict(re.findall(r'<tr><th scope="row">([^<]*)</th><td class="n">([\d,]+)</td>', part))
+    assert set(rows) == {"Ask again", "Clear up the guideline", "Train people"}
+    assert 20 <= int(rows["Clear up the guideline"]) <= 45  # 34 items are unclear
+    assert int(rows["Train people"]) > 100  # two in three answers of the eighth person are wrong
+    assert re.search(r"<bdi>a</bdi> and <bdi>b</bdi>: \d+ % of [\d,]+ votes of able people", part)
+    people = page[page.index('<h2 id="annotators">') :]
+    assert [
+        who for who, mark in re.findall(r'<tr><th scope="row"><bdi>(p\d)</bdi>.*?(†|</tr>)', people, re.DOTALL) if mark == "†"
+    ] == ["p7"]
+    assert {path.stem for path in (done.out / "measures").glob("*.parquet")} >= {"consensus", "annotator_skill", "ambiguity"}

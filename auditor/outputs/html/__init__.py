@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 # The page stays under 2 MB; lists of findings may take this much of it, where the shapes over its pictures take no more than that.
 MAX_BYTES, MAX_LIST_BYTES, DRAWN_BYTES = 1_950_000, 1_250_000, 150_000
 
+# Measures whose absence the page explains.
+_EXPLAINED = ("class_balance", "agreement", "confusion", "consensus", "annotator_summary")
+
 
 @dataclass(frozen=True)
 class Page:
@@ -125,6 +128,7 @@ def render(page: Page) -> str:
         confusion=figures.confusion(page, "annotators"),
         gold_confusion=figures.confusion(page, "gold"),
         people=figures.people(page),
+        truth=figures.truth(page),
         total=total,
         columns={"severity", "check", "message", *(name for part in parts for name in part.has)},
         embedded=sum(map(len, rows.values())),
@@ -135,7 +139,7 @@ def render(page: Page) -> str:
         slip=_slip(page),
         warned=len(order.warned(page.verdict.decisions)),
         would_block=order.would_block(page.verdict.decisions),
-        why_not={name: figures.why_not(page, name) for name in ("class_balance", "agreement", "confusion", "annotator_summary")},
+        why_not={name: figures.why_not(page, name) for name in _EXPLAINED},
         reasons={part.check.id: part.reason for part in parts},
         names="" if page.audience.name == "public" else findings.seen(", ".join(page.inputs[:3]), 90),
         version=_version(),

@@ -73,6 +73,29 @@ class People:
     digits: int
 
 
+@dataclass(frozen=True)
+class Truth:
+    """One task's consensus.
+
+    Attributes:
+        task: the question asked.
+        method: how votes are weighed.
+        why: why so.
+        items: with votes.
+        sure: share of these whose label has a probability of at least 0.95.
+        routes: route -> items with dissent that it is for, and the share of dissent on them that is the item's.
+        pairs: confusable labels: the two, share of able people's votes that take one for the other, low, high, n.
+    """
+
+    task: str
+    method: str
+    why: str
+    items: int
+    sure: float
+    routes: dict[str, tuple[int, float | None]]
+    pairs: tuple[tuple[str, str, float, float, float, int], ...]
+
+
 def balance(page: Page) -> list[Balance]:
     """Panels of class balance, the busiest first."""
     found = _rows(
@@ -146,6 +169,37 @@ def _heat(page: Page, task: str, rows: list[tuple[Any, ...]], *, symmetric: bool
     return Heat(seen(task, 60), tuple(_label(page, name) for name in names), cells, largest, pairs, rows[0][4] - len(pairs))
 
 
+def truth(page: Page) -> list[Truth]:
+    """The consensus of the tasks with most items, and what would mend the disagreement."""
+    found = _rows(
+        page,
+        "consensus",
+        "SELECT task, method, count(*) AS n, avg(CAST(probability >= 0.95 AS INTEGER)) FROM measure WHERE label IS NOT NULL "
+        f"GROUP BY ALL ORDER BY n DESC, task LIMIT {MAX_PANELS}",
+    )
+    why = dict(_rows(page, "consensus_method", "SELECT task, reason FROM measure WHERE chosen"))
+    routes: dict[str, dict[str, tuple[int, float | None]]] = {}
+    for task, route, items, share in _rows(
+        page, "ambiguity", "SELECT task, route, count(*), sum(item_share * dissent) / sum(dissent) FROM measure GROUP BY ALL"
+    ):
+        routes.setdefault(task, {})[route] = (items, finite(share))
+    pairs: dict[str, list[tuple[str, str, float, float, float, int]]] = {}
+    for task, label, other, *rest in _rows(
+        page,
+        "ambiguity_pair",
+        "SELECT task, left(label, 200), left(other, 200), rate, low, high, n FROM measure WHERE confusable "
+        "QUALIFY row_number() OVER (PARTITION BY task ORDER BY low DESC, label, other) <= 5 ORDER BY task, low DESC, label, other",
+    ):
+        pairs.setdefault(task, []).append((_label(page, label), _label(page, other), *rest))
+    return [
+        Truth(
+            seen(task, 60), _METHODS.get(method, method.replace("_", " ")), why.get(task) or "", n, sure, routes.get(task, {}),
+            tuple(pairs.get(task, ())),
+        )
+        for task, method, n, sure in found
+    ]  # fmt: skip
+
+
 def people(page: Page) -> list[People]:
     """Annotators by task: those of whom most is known to be wrong first."""
     # by the upper ends: whoever is surest to differ comes first, not whoever answered least
@@ -156,11 +210,20 @@ def people(page: Page) -> list[People]:
         f"SELECT task, annotator_id, {', '.join(_PEOPLE)}, count(*) OVER (PARTITION BY task) AS among FROM measure "
         f"QUALIFY row_number() OVER (PARTITION BY task ORDER BY {order}) <= {MAX_PEOPLE} ORDER BY among DESC, task, {order}",
     )
+    informed = {
+        (task, who): {"informed": finite(share), "informed_low": finite(low), "informed_high": finite(high), "guesses": guesses}
+        for task, who, share, low, high, guesses in _rows(
+            page,
+            "annotator_skill",
+            "SELECT task, annotator_id, informed, informed_low, informed_high, coalesce(spammer_q < 0.05, false) FROM measure",
+        )
+    }
     by_task: dict[str, list[dict[str, Any]]] = {}
     among: dict[str, int] = {}
     for task, annotator_id, *values, total in found:
         row = {name: finite(value) if isinstance(value, float) else value for name, value in zip(_PEOPLE, values, strict=True)}
         row |= {name: _label(page, None if row[name] is None else str(row[name])) for name in ("slip_given", "slip_others")}
+        row |= informed.get((task, annotator_id), {})
         row["who"] = seen(page.audience.text("annotator.annotator_id", annotator_id), 40)
         by_task.setdefault(task, []).append(row)
         among[task] = total
@@ -174,6 +237,14 @@ def people(page: Page) -> list[People]:
     return tables
 
 
+_METHODS = {
+    "majority": "majority vote",
+    "one_coin": "one-coin Dawid-Skene",
+    "mace": "MACE",
+    "glad": "GLAD",
+    "dawid_skene": "Dawid-Skene",
+    "dawid_skene_map": "Dawid-Skene with a prior",
+}
 _METRICS = {
     "percent": "share of pairs that agree",
     "fleiss_kappa": "Fleiss' kappa",
