@@ -76,8 +76,8 @@ def test_figures_are_those_of_the_measures(made):
     folder, *_ = made
     part = card(folder, "w4")
     with results.opened(request(folder / "votes.csv"), None, quiet) as of:
-        assert of.view("annotator_summary")
-        rows = of.con.execute("SELECT annotator_id, agreement, agreement_low, compared FROM annotator_summary").fetchall()
+        assert of.view("annotator_skill")
+        rows = of.con.execute("SELECT annotator_id, accuracy, low, n FROM annotator_skill").fetchall()
         by = {who: rest for who, *rest in rows}
         items = {one["item_id"] for one in part["examples"]}
         assert of.view("vote")

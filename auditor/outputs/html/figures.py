@@ -223,7 +223,7 @@ def people(page: Page) -> list[People]:
     for task, annotator_id, *values, total in found:
         row = {name: finite(value) if isinstance(value, float) else value for name, value in zip(_PEOPLE, values, strict=True)}
         row |= {name: _label(page, None if row[name] is None else str(row[name])) for name in ("slip_given", "slip_others")}
-        row |= informed.get((task, annotator_id), {})
+        row |= informed.get((task, annotator_id), {"guesses": False})
         row["who"] = seen(page.audience.text("annotator.annotator_id", annotator_id), 40)
         by_task.setdefault(task, []).append(row)
         among[task] = total
