@@ -66,7 +66,10 @@ def of_tables(
 
     Args:
         columns: each of length n; None for what is missing.
-        label, fold, classes, progress: as in `of_texts`.
+        label: as in `of_texts`.
+        fold: as in `of_texts`.
+        classes: as in `of_texts`.
+        progress: as in `of_texts`.
 
     Returns:
         Shape (n, K), rows of sum 1.
@@ -85,7 +88,7 @@ def of_tables(
 def _encoded(column: Sequence[str | None]) -> tuple[npt.NDArray[np.float64], bool]:
     """A column as numbers, and whether they are codes of names: 254 of the commonest, others are missing."""
     try:
-        return np.array([np.nan if text in {None, ""} else float(text) for text in column], np.float64), False  # type: ignore[arg-type]
+        return np.array([np.nan if text in {None, ""} else float(text) for text in column], np.float64), False
     except ValueError:
         names, place, counts = np.unique([text or "" for text in column], return_inverse=True, return_counts=True)
         rank = np.empty(len(names))

@@ -32,7 +32,10 @@ OPTIONAL = ("annotation.annotator_id", "prediction", "ontology", "item.text", "i
 ANY_OF = (("item.text", "item.attributes"),)
 MOST = 20_000  # items; a fold of as many texts takes some seconds
 LEAST, LEAST_OF_LABEL = 200, 10  # items, and items of a label: below, nothing can be learnt
-EMPTY = f"no task without predictions has {LEAST} to {MOST:,} items with text or attributes, and two labels with {LEAST_OF_LABEL} items each"
+EMPTY = (
+    f"no task without predictions has {LEAST} to {MOST:,} items with text or attributes, and two labels with {LEAST_OF_LABEL} "
+    "items each"
+)
 COLUMNS = {
     **label_quality.COLUMNS,
     "accuracy": Column("DOUBLE", "share of the task's labels that the model gives too: a weak model tells little", "0..1"),
@@ -50,7 +53,7 @@ GROUP BY a.task ORDER BY a.task
 _ITEMS = """
 SELECT item_id, label, text, attributes FROM (
   SELECT a.item_id, a.label, count(*) AS votes FROM annotation AS a
-  WHERE a.type = 'class' AND a.source = 'human' AND a.label IS NOT NULL AND a.task = $task GROUP BY ALL
+  WHERE a.type = 'class' AND a.source = 'human' AND a.label IS NOT NULL AND a.task = $task GROUP BY a.item_id, a.label
   QUALIFY row_number() OVER (PARTITION BY a.item_id ORDER BY votes DESC, a.label) = 1
 ) JOIN item USING (item_id)
 WHERE if($texts, length(text) > 0, cardinality(attributes) > 0)
@@ -83,8 +86,8 @@ class _Judged:
 def compute(inputs: Inputs) -> pa.Table:
     """Train and judge, for each task that has no predictions and is neither too small nor too large.
 
-    The folds are drawn by `inputs.seed` and grouped by equal content: a copy never helps to judge its twin. Items are trained on with
-    the label that most people gave them; every annotation is judged.
+    The folds are drawn by `inputs.seed` and grouped by equal content: a copy never helps to judge its twin. Items are trained on
+    with the label that most people gave them; every annotation is judged.
 
     Args:
         inputs: the tables annotation, item, prediction, ontology.

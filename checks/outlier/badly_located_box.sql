@@ -9,7 +9,7 @@
 -- scope      = "item"
 -- key        = ["model", "item_id", "annotation_id"]
 -- source     = "Tkachenko, Thyagarajan, Mueller, ObjectLab, ICML DataPerf workshop 2023, badly located"
--- optional   = ["annotation.annotator_id"]
+-- optional   = ["annotation.annotator_id", "box_quality.same_iou", "box_quality.same_confidence", "box_quality.same_fits"]
 -- [params]
 -- max_similarity = { value = 0.5, help = "largest similarity (0.9 IoU and a tenth for near centres) to the nearest predicted box of the label, 0..1" }
 -- min_confidence = { value = 0.8, help = "smallest confidence of that box" }
@@ -18,5 +18,5 @@ SELECT item_id, annotation_id, annotator_id, model, task, label, badly_located, 
        format('the {} that {} sees with {:.0f} % confidence shares {:.0f} % of the union with this box', label, model, 100 * same_confidence, 100 * same_iou) AS message
 FROM box_quality
 WHERE NOT predicted AND badly_located <= $max_similarity AND same_iou > 0 AND same_confidence >= $min_confidence
-  -- a predicted box that fits another human box of the label better belongs to that one
-  AND swapped > $max_similarity
+  -- a predicted box that fits another box of this person better belongs to that one; a sure one of another label here is a swap
+  AND same_fits <= same_iou AND swapped > $max_similarity
