@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -245,3 +246,23 @@ def test_the_built_in_model_finds_planted_labels_and_names_what_it_needs(tmp_pat
     assert (result.outcome, result.reason, result.supply) == (
         "skipped", "needs scikit-learn", "pip install label-auditor[models]",
     )  # fmt: skip
+
+
+def test_probabilities_of_labels_that_all_may_hold_are_kept_as_they_are(tmp_path):
+    from auditor.formats import arrays, long
+    from auditor.stage import Source
+
+    probs = np.array([[0.9, 0.8, 0.1], [0.0, 0.0, 0.0], [0.2, 0.9, 0.7]], np.float32)
+    np.save(tmp_path / "labels.npy", np.array([[1, 1, 0], [0, 0, 0], [0, 1, 1]], bool))
+    np.save(tmp_path / "net.npy", probs)
+    source = Source(tmp_path / "labels.npy", "arrays", predictions=tmp_path / "net.npy")
+    opened = measured.session(tmp_path / "a", lambda stage: arrays.read(source, stage))
+    kept = pq.read_table(opened.tables.paths["prediction"]).sort_by("item_id")["probs"].to_pylist()
+    assert np.array(kept, np.float32).tolist() == probs.tolist()
+    assert any("not brought to sum 1" in note for note in opened.tables.notes)
+    (tmp_path / "long.csv").write_text("item_id,annotator_id,label\na,p,ant\na,p,bee\nb,p,cat\nc,p,bee\nc,p,cat\n")
+    (tmp_path / "net.csv").write_text("item_id,ant,bee,cat\na,0.9,0.8,0.1\nb,0.1,0.9,0.2\nc,0.2,0.9,0.7\n")
+    source = Source(tmp_path / "long.csv", "long", predictions=tmp_path / "net.csv")
+    opened = measured.session(tmp_path / "l", lambda stage: long.read(source, stage))
+    assert len(measured.table(opened, "multilabel_quality")) >= 3
+    assert measured.findings(opened, "outlier/prediction_invalid") == []
