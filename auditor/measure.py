@@ -12,6 +12,7 @@ A measure module has:
   nothing to measure; ``EMPTY`` says what was missing.
 - ``SORTED = True`` where its rows come in the order of ``KEY``, in batches of whole row groups, and need no sort.
 - ``MEDIA = True`` where it reads pixels or sound.
+- ``NEEDS = (module, name, what to do)`` where it imports an optional package, and is lacking without it.
 
 A measure computes numbers and knows no threshold, severity or message.
 """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import time
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal
 
 from auditor import measure
@@ -233,6 +234,9 @@ class Session:
                 return Lack(f"no row has {' or '.join(group)}", " or ".join(dict.fromkeys(filter(None, supplies))))
         if getattr(module, "MEDIA", False) and self.tables.media is None:
             return Lack("needs pixels", "give --media FOLDER")
+        package = getattr(module, "NEEDS", None)
+        if package and find_spec(package[0]) is None:
+            return Lack(f"needs {package[1]}", package[2])
         path = self.folder / f"{name}.parquet"
         con = engine.connect(self.work, self.memory)
         try:

@@ -59,9 +59,10 @@ def read(source: Source, stage: Stage) -> None:
     rows = f"(SELECT range AS row, CAST(range AS VARCHAR) AS item_id FROM range({labels.shape[0]}))"
     split = f", {_text(source.split)} AS split" if source.split else ""
     stage.add("item", f"SELECT item_id{split} FROM {rows}")
-    found = read_predictions(source, stage, f"SELECT item_id, row FROM {rows}", "SELECT label FROM array_table")
-    names = classes or found or ([str(index) for index in range(labels.shape[1])] if labels.ndim == 2 else [])
     several = labels.ndim == 2 and any((block.astype(bool).sum(axis=1) > 1).any() for block in _blocks(labels))
+    labelled = "SELECT label FROM array_table"
+    found = read_predictions(source, stage, f"SELECT item_id, row FROM {rows}", labelled, exclusive=not several)
+    names = classes or found or ([str(index) for index in range(labels.shape[1])] if labels.ndim == 2 else [])
     declare_classes(source, stage, names=names, exclusive=not several)
     read_gold(
         source, stage, f"SELECT item_id FROM {rows}", "SELECT label FROM array_table", item_column="item_id", label_column="label"

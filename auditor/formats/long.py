@@ -16,6 +16,7 @@ from auditor.formats.mapping import ANNOTATOR, ITEM, LABEL, VALUE, Plan, by_name
 from auditor.formats.predictions import declare_classes, read_predictions
 from auditor.formats.structure import by_repetition, by_values, require_answers
 from auditor.formats.tabular import TABLES_BY_SUFFIX, load
+from auditor.formats.values import first
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,7 +68,15 @@ def read(source: Source, stage: Stage) -> None:
     items = f"SELECT {item} AS item_id, rowid AS row FROM source_table"
     answer = next((plan.routes[route] for route in (LABEL, VALUE, ("annotation", "text")) if route in plan.routes), None)
     labels = "SELECT NULL AS label WHERE false" if answer is None else f"SELECT c{answer} AS label FROM source_table"
-    declare_classes(source, stage)
+    who = plan.routes.get(ANNOTATOR)
+    several = (
+        answer is not None
+        and who is not None
+        and not numbered
+        and emit.kind(plan) == "class"
+        and _several(stage, item, who, answer)
+    )
+    declare_classes(source, stage, exclusive=not several)
     read_gold(
         source,
         stage,
@@ -77,8 +86,21 @@ def read(source: Source, stage: Stage) -> None:
         label_column="" if answer is None else table.columns[answer],
         kind=emit.kind(plan),
     )
-    read_predictions(source, stage, items, labels, item_column=item_column)
+    found = read_predictions(source, stage, items, labels, item_column=item_column, exclusive=not several)
+    if several and source.classes is None:
+        declare_classes(source, stage, names=found, exclusive=False)
     stage.con.execute("DROP TABLE source_table")
+
+
+def _several(stage: Stage, item: str, who: int, answer: int) -> bool:
+    """More than 1 in 20 people who answered an item gave it several labels: they may all hold (the rule of `vote_task`)."""
+    row = first(
+        stage.con,
+        "SELECT count(*) FILTER (least <> most) > 0.05 * count(*) FROM ("
+        f"SELECT min(c{answer}) AS least, max(c{answer}) AS most FROM source_table "
+        f"WHERE c{answer} IS NOT NULL AND c{who} IS NOT NULL GROUP BY {item}, c{who})",
+    )
+    return bool(row and row[0])
 
 
 def make_plan(stage: Stage, table: Loaded, source: Source) -> Plan:

@@ -58,8 +58,8 @@ def load_npy(path: Path) -> np.ndarray[Any, Any]:
     return array
 
 
-def load_probabilities(path: Path, rows: int) -> np.ndarray[Any, Any]:
-    """A checked array of `rows` x k probabilities; not yet normalised.
+def load_probabilities(path: Path, rows: int, *, exclusive: bool = True) -> np.ndarray[Any, Any]:
+    """A checked array of `rows` x k probabilities; not yet normalised. Where labels do not exclude each other, all may be 0.
 
     Raises:
         InputError: wrong shape, or a row that holds NaN, infinity or a negative number, or only zeros; names the row.
@@ -79,15 +79,15 @@ def load_probabilities(path: Path, rows: int) -> np.ndarray[Any, Any]:
         for wrong, what, hint in (
             (~np.isfinite(block).all(axis=1), "holds NaN or infinity", "predict this row again"),
             ((block < 0).any(axis=1), "holds a negative number", "are these logits? apply softmax first"),
-            (~(block.sum(axis=1) > 0), "holds only zeros", "predict this row again"),
+            (~(block.sum(axis=1) > 0) & exclusive, "holds only zeros", "predict this row again"),
         ):
             if wrong.any():
                 raise InputError(path, f"row {start + int(wrong.argmax())} (from 0)", what, hint)
     return array
 
 
-def probability_batches(array: np.ndarray[Any, Any]) -> pa.RecordBatchReader:
-    """Arrow (row BIGINT from 0, probs list of FLOAT), each row divided by its sum."""
+def probability_batches(array: np.ndarray[Any, Any], *, exclusive: bool = True) -> pa.RecordBatchReader:
+    """Arrow (row BIGINT from 0, probs list of FLOAT), each row divided by its sum where labels exclude each other."""
     import numpy as np
     import pyarrow as pa
 
@@ -97,9 +97,11 @@ def probability_batches(array: np.ndarray[Any, Any]) -> pa.RecordBatchReader:
     def batches() -> Iterator[pa.RecordBatch]:
         for start in range(0, array.shape[0], ROWS):
             block = np.asarray(array[start : start + ROWS], dtype=np.float64)
-            # The largest is divided out first, so that a row of huge numbers has a finite sum.
-            block = block / block.max(axis=1, keepdims=True)
-            block = (block / block.sum(axis=1, keepdims=True)).astype(np.float32)
+            if exclusive:
+                # The largest is divided out first, so that a row of huge numbers has a finite sum.
+                block = block / block.max(axis=1, keepdims=True)
+                block = block / block.sum(axis=1, keepdims=True)
+            block = block.astype(np.float32)
             offsets = np.arange(0, block.size + 1, width, dtype=np.int32)
             probs = pa.ListArray.from_arrays(pa.array(offsets), pa.array(block.ravel()))
             yield pa.record_batch([pa.array(np.arange(start, start + len(block))), probs], schema=schema)

@@ -55,7 +55,7 @@ def declare_classes(source: Source, stage: Stage, task: str = "label", names: Se
 
 
 def read_predictions(
-    source: Source, stage: Stage, items: str, labels: str, task: str = "label", item_column: str = ""
+    source: Source, stage: Stage, items: str, labels: str, task: str = "label", item_column: str = "", *, exclusive: bool = True
 ) -> list[str]:
     """Read `source.predictions`, if there are any; every format may call it.
 
@@ -67,6 +67,7 @@ def read_predictions(
         labels: a SELECT with label: which classes there are, if no file says.
         task: the question that the model answers.
         item_column: what the source calls the item id, looked for first in a table.
+        exclusive: an item has one label: rows are brought to sum 1. Else each number stands for itself, and rows stay as they are.
 
     Returns:
         The model's classes, in order; empty without predictions.
@@ -79,14 +80,18 @@ def read_predictions(
         return []
     classes = read_classes(source.classes) if source.classes else []
     if opened(path).startswith(MAGIC) or path.suffix.lower() in {".npy", ".npz"}:
-        classes = _from_array(stage, source, path, items, labels, classes, task)
+        classes = _from_array(stage, source, path, items, labels, classes, task, exclusive)
     else:
-        classes = _from_table(stage, path, items, classes, task, item_column)
+        classes = _from_table(stage, path, items, classes, task, item_column, exclusive)
+    if not exclusive:
+        stage.note(f"items have several labels each: the rows of {path.name} are kept as they are, not brought to sum 1")
     _declare_model(stage, path.stem, task, classes)
     return classes
 
 
-def _from_array(stage: Stage, source: Source, path: Path, items: str, labels: str, classes: list[str], task: str) -> list[str]:
+def _from_array(
+    stage: Stage, source: Source, path: Path, items: str, labels: str, classes: list[str], task: str, exclusive: bool
+) -> list[str]:
     con = stage.con
     if "row" not in [column[0] for column in con.execute(f"DESCRIBE {items}").fetchall()]:
         raise InputError(
@@ -103,9 +108,9 @@ def _from_array(stage: Stage, source: Source, path: Path, items: str, labels: st
             f"an array needs one row per item, but {source.path.name} has {rows:,} rows for {unique:,} items",
             "give a table: item_id and one column per class",
         )
-    array = load_probabilities(path, rows)
+    array = load_probabilities(path, rows, exclusive=exclusive)
     classes = class_names(stage, path, labels, array.shape[1], classes)
-    con.register("prediction_arrow", probability_batches(array))
+    con.register("prediction_arrow", probability_batches(array, exclusive=exclusive))
     stage.add(
         "prediction",
         f"SELECT i.item_id, {literal(task)} AS task, {literal(path.stem)} AS model, p.probs "
@@ -154,7 +159,9 @@ def _declare_model(stage: Stage, model: str, task: str, classes: list[str]) -> N
     stage.add("model", pa.table({"model": [model], "task": [task], "classes": [classes]}, schema=schema))
 
 
-def _from_table(stage: Stage, path: Path, items: str, classes: list[str], task: str, item_column: str) -> list[str]:
+def _from_table(
+    stage: Stage, path: Path, items: str, classes: list[str], task: str, item_column: str, exclusive: bool
+) -> list[str]:
     con = stage.con
     table = load(stage, path, "prediction_table")
     plan = Plan()
@@ -179,7 +186,7 @@ def _from_table(stage: Stage, path: Path, items: str, classes: list[str], task: 
             "give a probability for each class",
         ),
         ("list_min(probs) < 0", "holds a negative number", "are these logits? apply softmax first"),
-        ("NOT list_sum(probs) > 0", "holds only zeros", "predict this row again"),
+        ("NOT list_sum(probs) > 0" if exclusive else "false", "holds only zeros", "predict this row again"),
     ):
         row = first(con, f"SELECT min(nr) FROM prediction_row WHERE {wrong}")
         if row and row[0] is not None:
@@ -195,7 +202,7 @@ def _from_table(stage: Stage, path: Path, items: str, classes: list[str], task: 
     stage.add(
         "prediction",
         f"SELECT item_id, {literal(task)} AS task, {literal(path.stem)} AS model, "
-        f"list_transform(probs, lambda p: p / total) AS probs "
+        f"{'list_transform(probs, lambda p: p / total)' if exclusive else 'probs'} AS probs "
         f"FROM (SELECT item_id, probs, list_sum(probs) AS total FROM prediction_row "
         f"WHERE item_id IN (SELECT item_id FROM ({items})))",
     )

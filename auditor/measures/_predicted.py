@@ -46,6 +46,28 @@ LEFT JOIN (SELECT label, min(given) AS given FROM (SELECT unnest($classes) AS la
 """
 
 
+_SETS = f"""
+SELECT p.n AS row, a.item_id, a.annotator_id,
+       CAST(row_number() OVER (PARTITION BY p.n ORDER BY a.annotator_id NULLS LAST) AS INTEGER) AS set,
+       coalesce(list(c.given ORDER BY c.given) FILTER (c.given IS NOT NULL), []) AS given
+FROM (SELECT item_id, annotator_id, label {_ANNOTATIONS} GROUP BY ALL) AS a
+JOIN (SELECT row_number() OVER () - 1 AS n, item_id {_PREDICTIONS}) AS p USING (item_id)
+LEFT JOIN (SELECT label, min(given) AS given FROM (SELECT unnest($classes) AS label, unnest(range(len($classes))) AS given)
+           GROUP BY label) AS c USING (label)
+GROUP BY p.n, a.item_id, a.annotator_id
+ORDER BY p.n, set
+"""
+
+
+def _stored(con: Any, model: str, task: str, width: int) -> Iterator[tuple[int, pa.Array]]:
+    """The model's probabilities of the task as they are stored, in batches, each with the number of its first row."""
+    start = 0
+    rows = con.cursor().sql(f"SELECT probs {_PREDICTIONS}", params={"task": task, "model": model})
+    for batch in rows.to_arrow_reader(max(1, BATCH // width)):
+        yield start, batch["probs"]
+        start += batch.num_rows
+
+
 class Pairs:
     """The human class annotations of one task, each with the row of one model's probabilities of its item.
 
@@ -102,16 +124,9 @@ class Pairs:
             whole = len(of) == len(lists) and bool((of == np.arange(len(of))).all())
             return probs if whole else probs[of], at
 
-        for probs, at in ahead(one, self._stored()):
+        for probs, at in ahead(one, _stored(self._con, self.model, self.task, len(self.classes))):
             self._file.write(np.ascontiguousarray(probs).data.cast("B"))
             yield probs, at
-
-    def _stored(self) -> Iterator[tuple[int, pa.Array]]:
-        start = 0
-        rows = self._con.cursor().sql(f"SELECT probs {_PREDICTIONS}", params={"task": self.task, "model": self.model})
-        for batch in rows.to_arrow_reader(max(1, BATCH // len(self.classes))):
-            yield start, batch["probs"]
-            start += batch.num_rows
 
     def _again(self) -> Iterator[tuple[Floats, slice]]:
         self._file.seek(0)
@@ -136,13 +151,53 @@ class Pairs:
             start += batch.num_rows
 
 
+class Sets:
+    """The sets of labels that people gave items of one task, each beside one model's probabilities of its item.
+
+    Attributes:
+        model: the model.
+        task: the task.
+        classes: the model's classes.
+    """
+
+    def __init__(self, con: Any, model: str, task: str, classes: list[str]) -> None:
+        self._con = con
+        self.model, self.task, self.classes = model, task, classes
+        con.execute("SET enable_external_file_cache = false")
+        # One row per set, in the order of the predictions and so of items; labels that the model does not know are not among its.
+        self._sets = con.sql(_SETS, params={"task": task, "model": model, "classes": classes}).to_arrow_table().combine_chunks()
+        self._row = np.asarray(self._sets["row"].to_numpy(), np.int64)
+
+    def each(self, work: Callable[[Floats, Any, slice], Any], progress: Callable[[str, int, int | None], None]) -> Iterator[Any]:
+        """`work` on (probabilities, which labels are given, slice of the sets) of all sets, in order."""
+
+        def one(batch: tuple[int, pa.Array]) -> tuple[int, Any]:
+            start, lists = batch
+            at = slice(*np.searchsorted(self._row, [start, start + len(lists)]).tolist())
+            probs = probabilities(lists, len(self.classes), normalise=False)[self._row[at] - start]
+            held = self._sets["given"].chunk(0).slice(at.start, at.stop - at.start) if len(self._row) else None
+            given = np.zeros(probs.shape, np.bool_)
+            if held is not None:
+                sizes = held.value_lengths().to_numpy(zero_copy_only=False)
+                given[np.repeat(np.arange(len(sizes)), sizes), held.flatten().to_numpy()] = True
+            return at.stop, work(probs, given, at)
+
+        for stop, result in ahead(one, _stored(self._con, self.model, self.task, len(self.classes))):
+            progress("scoring sets of labels", stop, len(self._row))
+            yield result
+
+    def rows(self, at: slice) -> pa.Table:
+        """item_id, set and annotator_id of some sets."""
+        return self._sets.select(["item_id", "set", "annotator_id"]).slice(at.start, at.stop - at.start)
+
+
 def probabilities(lists: pa.Array, width: int, *, normalise: bool = True) -> Floats:
     """Lists of numbers as an array.
 
     Args:
         lists: Arrow lists of float32, length n.
         width: how long each should be.
-        normalise: bring rows to sum 1.
+        normalise: bring rows to sum 1; if not, no number may be above 1.
 
     Returns:
         Shape (n, width); NaN throughout where a row has another length, holds what is no number or negative, or sums to 0.
@@ -158,12 +213,13 @@ def probabilities(lists: pa.Array, width: int, *, normalise: bool = True) -> Flo
     probs = np.asarray(flat.to_numpy(zero_copy_only=False), dtype=np.float32).reshape(-1, width)
     with np.errstate(invalid="ignore", divide="ignore"):
         scale = probs.sum(axis=1)
-        bad = ~(np.isfinite(scale) & (scale > 0) & (probs.min(axis=1) >= 0))
+        bad = ~(np.isfinite(scale) & (probs.min(axis=1) >= 0) & ((scale > 0) if normalise else (probs.max(axis=1) <= 1)))
         if normalise:
             probs = probs / scale[:, None]
         elif bad.any():
             probs = probs.copy()
-    probs[bad] = np.nan
+    if bad.any():
+        probs[bad] = np.nan
     if fits.all():
         return probs
     full = np.full((len(lists), width), np.nan, np.float32)

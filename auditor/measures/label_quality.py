@@ -93,14 +93,14 @@ def compute(inputs: Inputs) -> pa.RecordBatchReader:
         for model, task, classes in tasks(con, exclusive=True):
             with Pairs.of(con, model, task, classes) as pairs:
                 found = score(pairs.given, len(classes), partial(pairs.each, progress=inputs.progress), pairs.place, inputs.seed)
-            yield from _rows(pairs, found)
+            yield from told(pairs, found)
 
     kinds = {"VARCHAR": pa.string(), "BOOLEAN": pa.bool_(), "FLOAT": pa.float32(), "DOUBLE": pa.float64(), "BIGINT": pa.int64()}
     schema = pa.schema([(name, kinds[spec.type]) for name, spec in COLUMNS.items()])
     return pa.RecordBatchReader.from_batches(schema, even(batch.cast(schema) for batch in batches()))
 
 
-def _rows(pairs: Pairs, found: dict[str, Any]) -> Iterator[pa.RecordBatch]:
+def told(pairs: Any, found: dict[str, Any]) -> Iterator[pa.RecordBatch]:
     """The result of one model and task, beside the annotations it is of."""
     import pyarrow as pa
 

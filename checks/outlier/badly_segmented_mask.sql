@@ -1,0 +1,22 @@
+-- /// check
+-- title      = "A mask covers other pixels than those where a model is sure of the object"
+-- why        = "Loose, torn or shifted masks teach wrong edges, and count as misses when a model is scored."
+-- fix        = "Look at the edges; draw them anew. Many by one person: show how tight the guideline wants masks."
+-- wrong_when = "Two objects of one class stand close together, and the model found only one of them."
+-- severity   = "warning"
+-- tolerance  = "3%"
+-- unit       = "annotation"
+-- scope      = "item"
+-- key        = ["model", "item_id", "annotation_id"]
+-- source     = "Tkachenko, Thyagarajan, Mueller, ObjectLab, ICML DataPerf workshop 2023, badly located"
+-- optional   = ["annotation.annotator_id", "mask_quality.same_iou", "mask_quality.same_confidence", "mask_quality.same_fits"]
+-- [params]
+-- max_similarity = { value = 0.5, help = "largest similarity (0.9 IoU and a tenth for near centres) to the nearest predicted mask of the label, 0..1" }
+-- min_confidence = { value = 0.8, help = "smallest confidence of that mask" }
+-- ///
+SELECT item_id, annotation_id, annotator_id, model, task, label, badly_located, same_iou, same_confidence, 1 - badly_located AS score,
+       format('the {} that {} sees with {:.0f} % confidence shares {:.0f} % of the union with this mask', label, model, 100 * same_confidence, 100 * same_iou) AS message
+FROM mask_quality
+WHERE NOT predicted AND badly_located <= $max_similarity AND same_iou > 0 AND same_confidence >= $min_confidence
+  -- a predicted mask that fits another mask of this person better belongs to that one; a sure one of another label here is a swap
+  AND same_fits <= same_iou AND swapped > $max_similarity
