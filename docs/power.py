@@ -17,6 +17,7 @@ from auditor.measures._stats import benjamini_hochberg, wilson
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from power_annotators import annotators
+from power_models import labels_beside_a_model
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -94,7 +95,7 @@ def agreement_and_groups() -> str:
     return "\n".join(lines) + "\n"
 
 
-SECTIONS: tuple[Callable[[], str], ...] = (agreement_and_groups, annotators)
+SECTIONS: tuple[Callable[[], str], ...] = (agreement_and_groups, annotators, labels_beside_a_model)
 
 
 def main() -> None:

@@ -116,10 +116,10 @@ def test_scores_of_label_sets_are_those_of_cleanlab(tmp_path):
 
 def test_planted_faults_of_label_sets_are_found_and_sound_sets_are_quiet(tmp_path):
     probs, given_, _ = sets_world(np.random.default_rng(5), rows=2000)
-    sound = measured.findings(sets_opened(tmp_path / "s", probs, given_), "outlier/suspicious_label_set")
+    sound = measured.findings(sets_opened(tmp_path / "s", probs, given_), "outlier/suspicious_label_set", max_class_score=0.2)
     assert len(sound) <= 0.005 * len(probs)
     probs, given_, turned = sets_world(np.random.default_rng(6), rows=2000, flip=0.03)
-    found = measured.findings(sets_opened(tmp_path / "f", probs, given_), "outlier/suspicious_label_set")
+    found = measured.findings(sets_opened(tmp_path / "f", probs, given_), "outlier/suspicious_label_set", max_class_score=0.2)
     named = {(int(row["item_id"]), NAMES.index(row["label"])) for row in found}
     due = {(n, k) for n, k in zip(*np.nonzero(turned & given_.any(axis=1)[:, None]), strict=True)}
     assert len(named & due) >= 0.5 * len(due)
@@ -219,7 +219,7 @@ def test_the_built_in_model_is_that_of_scikit_learn(tmp_path):
     label, content = texts(np.random.default_rng(11), 250)
     fold = _sklearn.folds(np.arange(250), 5, 0)
     got = _sklearn.of_texts(content, label, fold, 3, lambda _done: None)
-    plain = {"n_features": 1 << 18, "alternate_sign": False, "norm": None}
+    plain = {"n_features": 1 << 16, "alternate_sign": False, "norm": None}
     features = sparse.hstack([
         HashingVectorizer(ngram_range=(1, 2), **plain).transform(content),
         HashingVectorizer(ngram_range=(3, 4), analyzer="char_wb", **plain).transform(content),

@@ -23,18 +23,18 @@ if TYPE_CHECKING:
 __all__ = ["NEEDS"]
 MEANING = (
     "the same as label_quality, for tasks without predictions, by a model cross-validated in five folds: logistic regression over "
-    "hashed words and letters of texts, boosted trees over the attributes of table rows"
+    "hashed words and letters of texts, boosted trees over the attributes of table rows; a fold learns from 2,000 items at most"
 )
 SOURCE = label_quality.SOURCE + "; feature hashing: Weinberger et al., ICML 2009"
 KEY = label_quality.KEY
 READS = ("annotation.label", "item", "prediction", "ontology.exclusive")
 OPTIONAL = ("annotation.annotator_id", "prediction", "ontology", "item.text", "item.attributes")
 ANY_OF = (("item.text", "item.attributes"),)
-MOST = 20_000  # items; a fold of as many texts takes some seconds
+MOST, MOST_LABELS = 20_000, 20  # items and labels: the time and memory of training grow with both
 LEAST, LEAST_OF_LABEL = 200, 10  # items, and items of a label: below, nothing can be learnt
 EMPTY = (
-    f"no task without predictions has {LEAST} to {MOST:,} items with text or attributes, and two labels with {LEAST_OF_LABEL} "
-    "items each"
+    f"no task without predictions has {LEAST} to {MOST:,} items with text or attributes, and 2 to {MOST_LABELS} labels with "
+    f"{LEAST_OF_LABEL} items each"
 )
 COLUMNS = {
     **label_quality.COLUMNS,
@@ -115,7 +115,7 @@ def _task(inputs: Inputs, con: Any, task: str, *, of_texts: bool) -> Iterator[pa
     labels = np.array(rows["label"].to_pylist(), dtype=object)
     names, counts = np.unique(labels.astype(str), return_counts=True)
     classes = names[counts >= LEAST_OF_LABEL].tolist()
-    if len(classes) < 2:
+    if not 2 <= len(classes) <= MOST_LABELS:
         return
     code = {name: number for number, name in enumerate(classes)}
     label = np.array([code.get(name, -1) for name in labels], np.int64)

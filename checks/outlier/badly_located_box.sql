@@ -12,7 +12,7 @@
 -- optional   = ["annotation.annotator_id", "box_quality.same_iou", "box_quality.same_confidence", "box_quality.same_fits"]
 -- [params]
 -- max_similarity = { value = 0.5, help = "largest similarity (0.9 IoU and a tenth for near centres) to the nearest predicted box of the label, 0..1" }
--- min_confidence = { value = 0.8, help = "smallest confidence of that box" }
+-- min_confidence = { value = 0.9, help = "smallest confidence of that box" }
 -- ///
 SELECT item_id, annotation_id, annotator_id, model, task, label, badly_located, same_iou, same_confidence, 1 - badly_located AS score,
        format('the {} that {} sees with {:.0f} % confidence shares {:.0f} % of the union with this box', label, model, 100 * same_confidence, 100 * same_iou) AS message

@@ -11,7 +11,7 @@
 -- source     = "Thyagarajan, Snorrason, Northcutt, Mueller, Identifying Incorrect Annotations in Multi-Label Classification Data, 2022"
 -- optional   = ["annotation.annotator_id"]
 -- [params]
--- max_class_score = { value = 0.2, help = "largest probability of what was given: of the label, or of its absence" }
+-- max_class_score = { value = 0.05, help = "largest probability of what was given: of the label, or of its absence" }
 -- ///
 SELECT item_id, annotator_id, model, task, "set", label, given, probability, class_score, score AS set_score, 1 - class_score AS score,
        CASE WHEN given THEN format('{} was given, which {} gives a probability of {:.2f}', label, model, probability)

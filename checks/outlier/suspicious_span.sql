@@ -11,7 +11,7 @@
 -- source     = "Wang and Mueller, Detecting Label Errors in Token Classification Data, NeurIPS InterNLP workshop 2022"
 -- optional   = ["annotation.annotator_id", "span_quality.suggested_start", "span_quality.suggested_end", "span_quality.seen", "span_quality.suggested", "span_quality.confidence"]
 -- [params]
--- max_score = { value = 0.1, help = "largest quality of a span that counts: a model must be 90 % sure of something else" }
+-- max_score = { value = 0.05, help = "largest quality of a span that counts: a model must be 95 % sure of something else" }
 -- min_of = { value = 20, help = "human spans of a label, before the model's silence counts as a sign" }
 -- ///
 SELECT item_id, annotation_id, annotator_id, model, task, kind, label, suggested, confidence, start_char, end_char, suggested_start, suggested_end, seen, 1 - score AS score,
