@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Rows = list[dict[str, Any]]
     World = tuple[dict[str, Any], dict[str, set[str]], int]
 
-WORLDS = 20
+WORLDS = 10
 ITEMS, EACH = 150, 4  # items of a world of objects, and objects on each
 FAULT = 0.03  # share of labels of each kind of fault
 NAMES = ("ant", "bee", "cat")
