@@ -20,7 +20,7 @@ _CELLS = 1 << 24  # similarities held at once, 64 MB as float32
 def unit_rows(vectors: Floats) -> tuple[Floats, npt.NDArray[np.bool_]]:
     """Vectors of length 1, and which of them have a direction: rows of zeros or with what is no number have none.
 
-    >>> unit_rows(np.array([[3, 4], [0, 0]], np.float32))[0].round(2).tolist()
+    >>> unit_rows(np.array([[3, 4], [0, 0]], np.float32))[0].astype(float).round(2).tolist()
     [[0.6, 0.8], [0.0, 0.0]]
     """
     length = np.sqrt(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64))
@@ -43,7 +43,7 @@ def nearest(units: Floats, same: Ints, count: int, progress: Callable[[int], Non
         row. n^2 d multiplications; 64 MB beside the vectors.
 
     >>> found, how = nearest(np.array([[1, 0], [0.6, 0.8], [0.8, 0.6]], np.float32), np.arange(3), 1)
-    >>> found.ravel().tolist(), how.ravel().round(2).tolist()
+    >>> found.ravel().tolist(), how.ravel().astype(float).round(2).tolist()
     ([2, 2, 1], [0.8, 0.96, 0.96])
     """
     rows = len(units)
