@@ -266,3 +266,15 @@ def test_probabilities_of_labels_that_all_may_hold_are_kept_as_they_are(tmp_path
     opened = measured.session(tmp_path / "l", lambda stage: long.read(source, stage))
     assert len(measured.table(opened, "multilabel_quality")) >= 3
     assert measured.findings(opened, "outlier/prediction_invalid") == []
+
+
+def test_answers_to_several_questions_are_no_set(tmp_path):
+    from auditor.formats import long
+    from auditor.stage import Source
+
+    rows = [f"i{n},p,{task},{label}" for n in range(9) for task, label in (("label", "ant"), ("mood", "bee"))]
+    (tmp_path / "long.csv").write_text("item_id,annotator_id,task,label\n" + "\n".join(rows) + "\n")
+    (tmp_path / "classes.txt").write_text("ant\nbee\n")
+    source = Source(tmp_path / "long.csv", "long", classes=tmp_path / "classes.txt")
+    opened = measured.session(tmp_path / "a", lambda stage: long.read(source, stage))
+    assert all(row["exclusive"] for row in pq.read_table(opened.tables.paths["ontology"]).to_pylist())

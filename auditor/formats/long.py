@@ -74,7 +74,7 @@ def read(source: Source, stage: Stage) -> None:
         and who is not None
         and not numbered
         and emit.kind(plan) == "class"
-        and _several(stage, item, who, answer)
+        and _several(stage, item, who, answer, plan.routes.get(("annotation", "task")))
     )
     declare_classes(source, stage, exclusive=not several)
     read_gold(
@@ -92,13 +92,14 @@ def read(source: Source, stage: Stage) -> None:
     stage.con.execute("DROP TABLE source_table")
 
 
-def _several(stage: Stage, item: str, who: int, answer: int) -> bool:
+def _several(stage: Stage, item: str, who: int, answer: int, task: int | None) -> bool:
     """More than 1 in 20 people who answered an item gave it several labels: they may all hold (the rule of `vote_task`)."""
+    asked = "" if task is None else f", c{task}"
     row = first(
         stage.con,
         "SELECT count(*) FILTER (least <> most) > 0.05 * count(*) FROM ("
         f"SELECT min(c{answer}) AS least, max(c{answer}) AS most FROM source_table "
-        f"WHERE c{answer} IS NOT NULL AND c{who} IS NOT NULL GROUP BY {item}, c{who})",
+        f"WHERE c{answer} IS NOT NULL AND c{who} IS NOT NULL GROUP BY {item}, c{who}{asked})",
     )
     return bool(row and row[0])
 
