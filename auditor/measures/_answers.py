@@ -104,7 +104,7 @@ def answers(item: Ints, person: Ints, label: Ints, group: Ints, groups: int, lab
     head = np.flatnonzero(np.diff(item, prepend=-1))
     size = np.diff(head, append=len(item))
     cell = group[person] * labels + label
-    codes = np.add.reduceat(mix(cell.astype(np.uint64) + np.uint64(1)), head) if len(head) else np.empty(0, np.uint64)
+    codes = np.add.reduceat(mix(cell), head) if len(head) else np.empty(0, np.uint64)
     _, first, pattern, items = np.unique(codes, return_index=True, return_inverse=True, return_counts=True)
     voted = np.repeat(pattern, size)  # pattern of each vote
     # What an item of each pattern looks like: the votes on its first item.

@@ -63,7 +63,7 @@ class Tally:
         second_votes: its votes, 0 without one.
         third_votes: votes of the one after, 0 without one.
         entropy: of the votes over labels, in bits.
-        pattern: 64-bit code of the multiset of (label, votes): equal for units with equal votes.
+        pattern: 64-bit code of the multiset of labels: equal for units with equal votes.
     """
 
     unit: Ints
@@ -94,7 +94,7 @@ def tally(unit: Ints, label: Ints) -> Tally:
     first = np.flatnonzero(starts(unit, label))
     size = np.diff(first, append=len(unit))
     unit, label = unit[first], label[first]
-    mixed = mix(label.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) + size.astype(np.uint64))
+    mixed = mix(label) * size.astype(np.uint64)
     most = int(size.max(initial=0))
     by = order(unit, most - size)  # stable: equals stay in the order of their labels
     label, size = label[by], size[by]
@@ -115,8 +115,22 @@ def tally(unit: Ints, label: Ints) -> Tally:
     )  # fmt: skip
 
 
-def mix(bits: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    """SplitMix64's finaliser (Steele, Lea, Flood, OOPSLA 2014), so that sums of codes do not meet by accident."""
+def fingerprint(unit: Ints, label: Ints) -> npt.NDArray[np.uint64]:
+    """64-bit code of the multiset of labels of each unit, as `Tally.pattern`, where the votes stand in the order of units.
+
+    >>> a, b = fingerprint(np.array([0, 0, 0, 1, 1, 1]), np.array([1, 0, 1, 1, 1, 0]))
+    >>> a == b == tally(np.zeros(3, np.int64), np.array([0, 1, 1])).pattern[0]
+    np.True_
+    """
+    if not len(unit):
+        return np.empty(0, np.uint64)
+    code = mix(np.arange(int(label.max()) + 1))[label] if int(label.max()) < len(label) else mix(label)
+    return np.add.reduceat(code, np.flatnonzero(starts(unit)))
+
+
+def mix(code: Ints) -> npt.NDArray[np.uint64]:
+    """SplitMix64 (Steele, Lea, Flood, OOPSLA 2014) of each code, so that sums of codes do not meet by accident."""
+    bits = (code.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
     bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return bits ^ (bits >> np.uint64(31))

@@ -68,11 +68,12 @@ SELECT item, annotator, c.value FROM vote AS v JOIN (
   SELECT v.label, coalesce(c.value, o.ordinal) AS value FROM (SELECT DISTINCT label FROM vote WHERE task = $task) AS v
   JOIN vote_code AS c ON c.kind = 'label' AND c.code = v.label LEFT JOIN ontology AS o ON o.task = $name AND o.label = c.text
 ) AS c ON c.label = v.label
-WHERE first AND NOT several AND task = $task AND annotator IN (
-  SELECT annotator FROM vote WHERE first AND NOT several AND task = $task AND annotator IS NOT NULL
-  GROUP BY annotator HAVING count(*) > $half
-)
+WHERE first AND NOT several AND task = $task AND annotator IN (SELECT unnest($regular))
 """
+_REGULAR = (
+    "SELECT annotator FROM vote WHERE first AND NOT several AND task = $task AND annotator IS NOT NULL "
+    "GROUP BY annotator HAVING count(*) > $half"
+)
 
 
 def compute(inputs: Inputs) -> pa.Table:
@@ -145,9 +146,11 @@ def _of_a_block(
     con: duckdb.DuckDBPyConnection, task: _pattern.Task, extent: tuple[int, int, int, int], seed: int
 ) -> dict[str, tuple[Coefficient, tuple[int, int, int, int]]]:
     """Coefficients that need the same people on the same items, with their own n."""
-    asked = {"task": task.code, "name": task.name, "half": extent[1] / 2}
-    found = con.execute(_RATED, asked).fetchnumpy()
-    rated = block(found["item"], found["annotator"], np.asarray(found["value"], np.float64))
+    regular = [who for (who,) in con.execute(_REGULAR, {"task": task.code, "half": extent[1] / 2}).fetchall()]
+    rated = None
+    if len(regular) > 1:  # else a second reading of the votes would find no block
+        found = con.execute(_RATED, {"task": task.code, "name": task.name, "regular": regular}).fetchnumpy()
+        rated = block(found["item"], found["annotator"], np.asarray(found["value"], np.float64))
     wanted = (*TWO_WAY, "kendall_w") if task.numeric else ("kendall_w",)
     if rated is None:
         return {name: (Coefficient(None, reason=NO_BLOCK), (0, extent[1], 0, extent[3])) for name in wanted}
