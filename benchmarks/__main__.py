@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks import agreement, coco_import, contract, ten_million, truth, views, workspace
+from benchmarks import agreement, coco_import, contract, label_errors, ten_million, truth, views, workspace
 from benchmarks.timing import RUNS, Figure, once, paired
 
 if TYPE_CHECKING:
@@ -127,10 +127,35 @@ def consensus() -> Line:
     return what, "-", "under 2 GB", mine, None, None
 
 
+def _errors(rows: int, classes: int) -> Path:
+    folder = CACHE / f"label_errors-{rows}-{classes}-{_shape()}"
+    if not (folder / "model.parquet").is_file():
+        which = "generate_many" if classes == label_errors.MANY_CLASSES else "generate"
+        once(["-m", "benchmarks.label_errors", which, str(folder)])
+    return folder
+
+
+def confident(which: str) -> Line:
+    folder = _errors(label_errors.ROWS, label_errors.CLASSES)
+    command = ["-m", "benchmarks.label_errors"]
+    mine, theirs, ratio = paired([*command, which, str(folder)], [*command, "peer", str(folder)], runs=3)
+    start = "arrays that lie on disk" if which == "arrays" else f"the tables, memory_limit {label_errors.MEMORY}, written as Parquet"
+    what = f"confident learning, {label_errors.ROWS:,} x {label_errors.CLASSES}, all filters and scores, from {start}"
+    return what, "cleanlab, one filter and one score", "at least 3x faster, a fifth of the memory", mine, theirs, ratio
+
+
+def confident_many() -> Line:
+    folder = _errors(label_errors.MANY_ROWS, label_errors.MANY_CLASSES)
+    mine, _, _ = paired(["-m", "benchmarks.label_errors", "ours", str(folder)], None, runs=1)
+    what = f"confident learning, {label_errors.MANY_ROWS:,} x {label_errors.MANY_CLASSES:,}, all filters and scores, from the tables"
+    return what, "-", "finished, under 8 GB", mine, None, None
+
+
 ALL: dict[str, Callable[[], Line | None]] = {
     "start_up": start_up, "coco": coco, "bccd": bccd, "ten": lambda: ten("twenty_five"), "all": lambda: ten("ours"), "contract": lambda: contract.contract(CACHE), "status": status,
     "release": release, "view": view, "alpha": lambda: agreement.alpha(CACHE, _shape()), "pairs": lambda: agreement.pairs(CACHE, _shape()),
-    "dawid_skene": dawid_skene, "consensus": consensus,
+    "dawid_skene": dawid_skene, "consensus": consensus, "confident": lambda: confident("arrays"),
+    "confident_tables": lambda: confident("ours"), "confident_many": confident_many,
 }  # fmt: skip
 
 
