@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from auditor import check as checks_module
-from auditor import content, finding, formats, gate, measure, outfolder, policy, provenance, review, steps
+from auditor import content, finding, formats, gate, measure, outfolder, provenance, review, steps
 from auditor import settings as settings_module
 from auditor.audience import Audience, AudienceName
 from auditor.engines import duckdb as engine
@@ -28,6 +28,7 @@ from auditor.files import sha256_file, write_text
 from auditor.outputs import csv as csv_output
 from auditor.outputs import html as html_output
 from auditor.outputs import json as json_output
+from auditor.protection import policy
 from auditor.run import Session
 from auditor.settings import Settings
 from auditor.stage import Source, Stage

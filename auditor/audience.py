@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from auditor.policy import Policy, pseudonym
+from auditor.protection.policy import Policy, pseudonym
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -5,17 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from auditor import ledger, results, scorecard, seclude, vault
+from auditor import results, scorecard, seclude
 from auditor.errors import UsageError
 from auditor.files import replacing
 from auditor.outputs import scorecard as out
+from auditor.protection import ledger, vault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from auditor.api import Request
-    from auditor.identity import Identity
+    from auditor.protection.identity import Identity
     from auditor.results import Results
     from auditor.scorecard import Card
 

@@ -7,10 +7,11 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from auditor import content, contract, formats, opening, policy, suite, workspace
+from auditor import content, contract, formats, opening, suite, workspace
 from auditor.engines import duckdb as engine
 from auditor.errors import UsageError
 from auditor.files import replacing
+from auditor.protection import policy
 from auditor.stage import Stage
 
 if TYPE_CHECKING:

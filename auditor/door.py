@@ -10,15 +10,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from auditor import policy as policy_module
 from auditor.engines import duckdb as engine
+from auditor.protection import policy as policy_module
 from auditor.tables import TABLES, literal, present_columns, quoted, write_parquet
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from auditor.policy import Policy
+    from auditor.protection.policy import Policy
     from auditor.stage import Tables
 
 AGAIN = "the policy has become stricter: import the source again"

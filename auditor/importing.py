@@ -12,10 +12,11 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from auditor import formats, freshness, journal, protection, provenance, workspace
+from auditor import formats, freshness, journal, provenance, workspace
 from auditor.engines import duckdb as engine
 from auditor.errors import AuditorError, UsageError
 from auditor.files import sha256_file, write_text
+from auditor.protection import storing
 from auditor.stage import Stage
 from auditor.tables import TABLES, quoted
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from auditor.clash import Clash
-    from auditor.identity import Identity
+    from auditor.protection.identity import Identity
     from auditor.stage import Source, Tables
     from auditor.workspace import Workspace
 
@@ -104,10 +105,10 @@ def run_import(
     tracked = _tracked(space, media, track=track)
     settings = space.settings()
     with space.writing(f"import {name}") as work:
-        key = protection.verify_key(space, anew=anew)
+        key = storing.verify_key(space, anew=anew)
         (work / "clear").mkdir()
         tables, inputs = _read(space, sources, media, work, settings.memory, progress)
-        guarded = protection.guard(space, tables, name, work, who, settings.memory)
+        guarded = storing.guard(space, tables, name, work, who, settings.memory)
         if (space.tables / name).is_dir():
             space.verify_ours(space.tables / name)
         before = space.sources()

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import auditor
-from auditor import finding, freshness, gate, journal, policy, release, review, steps, suite, unmet
+from auditor import finding, freshness, gate, journal, release, review, steps, suite, unmet
 from auditor.audience import Audience
 from auditor.engines import duckdb as engine
 from auditor.errors import AuditorError
@@ -24,6 +24,7 @@ from auditor.opening import made_from, opened, suites, wanted_measures
 from auditor.outputs import csv as csv_output
 from auditor.outputs import html as html_output
 from auditor.outputs import json as json_output
+from auditor.protection import policy
 from auditor.run import Result
 from auditor.summary import Summary, gold_note, restore, summarise
 from auditor.tables import literal

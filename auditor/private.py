@@ -11,10 +11,11 @@ import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from auditor import access, importing, journal, opening, pipeline, unseal, vault, workspace
+from auditor import importing, journal, opening, pipeline, workspace
 from auditor.door import open_stored
 from auditor.errors import AccessError
 from auditor.files import write_text
+from auditor.protection import access, unseal, vault
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from auditor.gate import Verdict
-    from auditor.identity import Identity
     from auditor.pipeline import Checked
+    from auditor.protection.identity import Identity
     from auditor.stage import Tables
     from auditor.workspace import Workspace
 

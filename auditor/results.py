@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from duckdb import DuckDBPyConnection as Connection
 
-    from auditor.policy import Opened
+    from auditor.protection.policy import Opened
     from auditor.review import Review
     from auditor.stage import Tables
 

@@ -15,15 +15,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from auditor import content, journal, policy
+from auditor import content, journal
 from auditor import settings as settings_module
 from auditor.errors import AuditorError, UsageError
+from auditor.protection import policy
 from auditor.tables import TABLES, present_columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from auditor.policy import Policy
+    from auditor.protection.policy import Policy
     from auditor.settings import Settings
     from auditor.stage import Tables
 

@@ -139,7 +139,9 @@ def confident(which: str) -> Line:
     folder = _errors(label_errors.ROWS, label_errors.CLASSES)
     command = ["-m", "benchmarks.label_errors"]
     mine, theirs, ratio = paired([*command, which, str(folder)], [*command, "peer", str(folder)], runs=3)
-    start = "arrays that lie on disk" if which == "arrays" else f"the tables, memory_limit {label_errors.MEMORY}, written as Parquet"
+    start = (
+        "arrays that lie on disk" if which == "arrays" else f"the tables, memory_limit {label_errors.MEMORY}, written as Parquet"
+    )
     what = f"confident learning, {label_errors.ROWS:,} x {label_errors.CLASSES}, all filters and scores, from {start}"
     return what, "cleanlab, one filter and one score", "at least 3x faster, a fifth of the memory", mine, theirs, ratio
 
@@ -147,7 +149,9 @@ def confident(which: str) -> Line:
 def confident_many() -> Line:
     folder = _errors(label_errors.MANY_ROWS, label_errors.MANY_CLASSES)
     mine, _, _ = paired(["-m", "benchmarks.label_errors", "ours", str(folder)], None, runs=1)
-    what = f"confident learning, {label_errors.MANY_ROWS:,} x {label_errors.MANY_CLASSES:,}, all filters and scores, from the tables"
+    what = (
+        f"confident learning, {label_errors.MANY_ROWS:,} x {label_errors.MANY_CLASSES:,}, all filters and scores, from the tables"
+    )
     return what, "-", "finished, under 8 GB", mine, None, None
 
 

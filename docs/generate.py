@@ -10,9 +10,10 @@ from pathlib import Path
 
 import click
 
-from auditor import content, finding, measure, policy, steps
+from auditor import content, finding, measure, steps
 from auditor.check import Binder
 from auditor.cli import cli
+from auditor.protection import policy
 from auditor.tables import TABLES, Column
 
 DOCS = Path(__file__).resolve().parent

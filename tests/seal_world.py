@@ -7,13 +7,14 @@ import hashlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from auditor import access, content, identity, policy, protect, unseal
+from auditor import content
+from auditor.protection import access, identity, policy, protect, unseal
 from tests.worlds import stage_tables
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from auditor.identity import Identity
+    from auditor.protection.identity import Identity
     from auditor.stage import Tables
 
 NOW = dt.datetime(2026, 12, 1, 12, tzinfo=dt.UTC)

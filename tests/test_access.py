@@ -6,8 +6,9 @@ import datetime as dt
 
 import pytest
 
-from auditor import access, access_cases, content, policy
+from auditor import content
 from auditor.errors import AccessError, InputError, UsageError
+from auditor.protection import access, access_cases, policy
 from tests.seal_world import GENDER, NOW, UNTIL, example, world
 
 BUILTIN = content.folder("policies")

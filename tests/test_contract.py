@@ -14,11 +14,12 @@ import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner
 
-from auditor import content, contract, contracting, finding, policy, suite
+from auditor import content, contract, contracting, finding, suite
 from auditor.cli import cli
 from auditor.engines import duckdb as engine
 from auditor.engines import sqlalchemy_duckdb
 from auditor.errors import AuditorError, UsageError
+from auditor.protection import policy
 from auditor.stage import Source
 from auditor.tables import TABLES
 from tests.worlds import stage_tables, votes_csv

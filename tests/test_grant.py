@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from auditor import grant, identity, ledger, seal
 from auditor.errors import AccessError, AuditorError, InputError
-from auditor.framing import base64_bytes, base64_text
+from auditor.protection import grant, identity, ledger, seal
+from auditor.protection.framing import base64_bytes, base64_text
 
 TODAY = dt.date(2026, 12, 1)
 PLACE = seal.Place("d", "annotator.attributes.gender", 1)

@@ -13,9 +13,9 @@ import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 
-from auditor import hpke, identity, recipient
 from auditor.errors import AccessError, AuditorError, InputError, UsageError
-from auditor.framing import base64_bytes, base64_text
+from auditor.protection import hpke, identity, recipient
+from auditor.protection.framing import base64_bytes, base64_text
 
 VECTORS = Path(cryptography_vectors.__file__).parent
 

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from auditor import content, hide, policy
+from auditor import content
 from auditor.errors import InputError, UsageError
+from auditor.protection import hide, policy
 from auditor.stage import Stage
 from auditor.tables import TABLES
 from tests.worlds import read, stage_tables

@@ -22,9 +22,10 @@ import pytest
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
 
-from auditor import access, classify, grant, hpke, ledger, measure, policy, protect, seal, unseal
+from auditor import measure
 from auditor.check import Binder
 from auditor.errors import AccessError, InputError, UsageError
+from auditor.protection import access, classify, grant, hpke, ledger, policy, protect, seal, unseal
 from auditor.run import Session, concealed
 from tests.seal_world import CANARIES, GENDER, KEY, NOW, ROWS, world
 from tests.worlds import read, stage_tables
@@ -493,7 +494,8 @@ KILLED = """
 import sys, datetime as dt
 from pathlib import Path
 from dataclasses import replace
-from auditor import access, content, identity, policy, protect
+from auditor import content
+from auditor.protection import access, identity, policy, protect
 from auditor.stage import Tables
 from auditor.tables import TABLES, present_columns
 import pyarrow.parquet as pq

@@ -12,10 +12,11 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from auditor import ledger, outfolder, results, scorecard, seclude
+from auditor import outfolder, results, scorecard, seclude
 from auditor.cli import cli
 from auditor.errors import UsageError
 from auditor.outputs import scorecard as out
+from auditor.protection import ledger
 from tests import report_world, review_world
 from tests.browser_world import CONTRAST, PHONE, WIDE, Watched
 from tests.test_queue import quiet, request

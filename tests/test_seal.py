@@ -16,9 +16,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditor import encoding, seal
 from auditor.errors import AuditorError, InputError
-from auditor.framing import lp
+from auditor.protection import encoding, seal
+from auditor.protection.framing import lp
 
 KEY = bytes(range(32))
 PLACE = seal.Place("d", "annotator.attributes.gender", 1)

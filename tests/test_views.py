@@ -17,9 +17,10 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from auditor import policy, views
+from auditor import views
 from auditor.cli import cli
 from auditor.errors import AuditorError, UsageError
+from auditor.protection import policy
 from auditor.views import app, cards, dataset, insert, mongod, samples
 from auditor.views import labels as views_labels
 from auditor.views.tags import Tag

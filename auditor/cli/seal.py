@@ -11,7 +11,7 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from auditor.identity import Identity
+    from auditor.protection.identity import Identity
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 ROOT = click.option(
@@ -32,7 +32,7 @@ def identity_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def load_identity(file: Path | None, passphrase_file: Path | None) -> Identity:
     """The identity that the options name, else the one of the account."""
-    from auditor import identity, vault
+    from auditor.protection import identity, vault
 
     return identity.load(vault.identity_file(file), vault.passphrase(passphrase_file))
 
@@ -64,7 +64,7 @@ def new(
     root: Path,
 ) -> None:
     """Make an identity, and its recipient in policies/recipients."""
-    from auditor import vault
+    from auditor.protection import vault
 
     path = vault.identity_file(file)
     made, target = vault.make_identity(
@@ -84,7 +84,7 @@ def show(
     roles: tuple[str, ...], until: dt.datetime | None, write: bool, file: Path | None, passphrase_file: Path | None, root: Path
 ) -> None:
     """Show an identity's public half; --write puts it into a workspace."""
-    from auditor import vault
+    from auditor.protection import vault
 
     who = load_identity(file, passphrase_file)
     last = until.date() if until else None
@@ -118,7 +118,7 @@ def open_(
     ledger says that
     it did, before. What you print or write is in clear: its protection is yours from then on.
     """
-    from auditor import vault
+    from auditor.protection import vault
 
     if out is not None:
         vault.check_target(out)
@@ -143,7 +143,7 @@ def access(run_cases: bool, as_json: bool, root: Path) -> None:
     the ledger; a holder of a key who uses raw libraries is bound by none of them. Not hidden: row counts, names of
     columns, which cells did not change, and rough lengths of texts. docs/protection.md says all of it.
     """
-    from auditor import vault
+    from auditor.protection import vault
 
     if run_cases:
         click.echo(vault.test_cases(root))

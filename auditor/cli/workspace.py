@@ -61,11 +61,12 @@ def import_(
     **options: Any,
 ) -> None:
     """Read SOURCE into the workspace's tables, protected as policies/fields.toml says; replaces the rows of the same name."""
-    from auditor import importing, progress, protection
+    from auditor import importing, progress
     from auditor.outputs import steps as text
+    from auditor.protection import storing
 
     space = _space()
-    who = protection.identity_of(file, passphrase_file)
+    who = storing.identity_of(file, passphrase_file)
     given = given_sources(sources, **options)
     with progress.shown(wanted=not quiet) as show:
         done = importing.run_import(

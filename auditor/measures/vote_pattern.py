@@ -85,5 +85,6 @@ def _counted(item: Ints, task: Ints, label: Ints) -> pa.Table:
     kind = kind[first]
     return pa.table({
         "task_code": pa.array(of[one][kind], pa.int32()), "pattern": pa.array(pattern[one][kind], pa.uint64()),
-        "label": pa.array(votes[first], pa.int32()), "votes": pa.array(many, pa.int32()), "items": pa.array(items[kind], pa.int64()),
+        "label": pa.array(votes[first], pa.int32()), "votes": pa.array(many, pa.int32()),
+        "items": pa.array(items[kind], pa.int64()),
     })  # fmt: skip

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from auditor.api import Request
     from auditor.check import Check
-    from auditor.policy import Opened
+    from auditor.protection.policy import Opened
     from auditor.views import Built, Views
     from auditor.workspace import Workspace
 

@@ -26,9 +26,9 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from auditor import encoding
 from auditor.errors import AuditorError, InputError
-from auditor.framing import lp
+from auditor.protection import encoding
+from auditor.protection.framing import lp
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from auditor.errors import AuditorError
-from auditor.framing import lp
+from auditor.protection.framing import lp
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -16,21 +16,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from auditor import access as policies
-from auditor import content, grant, identity, policy, recipient, unseal
+from auditor import content
 from auditor.errors import UsageError
 from auditor.files import create, write_text
 from auditor.outputs.csv import plain
-from auditor.protect import sealed_fields
+from auditor.protection import access as policies
+from auditor.protection import grant, identity, policy, recipient, unseal
+from auditor.protection.protect import sealed_fields
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     import pyarrow as pa
 
-    from auditor.access import Access
-    from auditor.identity import Identity
-    from auditor.recipient import Kind, Recipient
+    from auditor.protection.access import Access
+    from auditor.protection.identity import Identity
+    from auditor.protection.recipient import Kind, Recipient
 
 
 def now() -> dt.datetime:
@@ -300,8 +301,8 @@ def test_cases(root: Path) -> str:
     Raises:
         AuditorError: one comes out otherwise than it says; the message names each.
     """
-    from auditor import access_cases
     from auditor.errors import AuditorError
+    from auditor.protection import access_cases
 
     file = policies.file(root / "policies", "cases.toml")
     wrong = access_cases.run(read_access(root), file)

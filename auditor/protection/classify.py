@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from auditor.policy import Policy
+    from auditor.protection.policy import Policy
     from auditor.stage import Tables
 
 # GDPR, Article 9: special categories of personal data; gender and nationality are treated like them here.

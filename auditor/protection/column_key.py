@@ -14,9 +14,9 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from auditor import access as policies
-from auditor import encoding, grant, ledger, seal
 from auditor.errors import AccessError, InputError, UsageError
+from auditor.protection import access as policies
+from auditor.protection import encoding, grant, ledger, seal
 from auditor.tables import ROW_GROUP
 
 if TYPE_CHECKING:
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from duckdb import DuckDBPyConnection as Connection
 
-    from auditor.access import Access
-    from auditor.grant import Grant, Permitted
-    from auditor.hide import Plan
-    from auditor.identity import Identity
-    from auditor.recipient import Recipient
+    from auditor.protection.access import Access
+    from auditor.protection.grant import Grant, Permitted
+    from auditor.protection.hide import Plan
+    from auditor.protection.identity import Identity
+    from auditor.protection.recipient import Recipient
 
 IMPORT = "import"  # The purpose for which whoever imports again opens the keys that are there.
 

@@ -16,11 +16,11 @@ import stat
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from auditor import hpke
 from auditor.errors import AccessError, AuditorError, InputError, UsageError
 from auditor.files import create, parse_json
-from auditor.framing import base64_bytes, base64_text, lp
-from auditor.recipient import SEED_BYTES, Recipient, check_name
+from auditor.protection import hpke
+from auditor.protection.framing import base64_bytes, base64_text, lp
+from auditor.protection.recipient import SEED_BYTES, Recipient, check_name
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-    from auditor.recipient import Kind
+    from auditor.protection.recipient import Kind
 
 FORMAT = "label-auditor/identity/v1"
 # Argon2id as RFC 9106 recommends where memory is short (64 MiB, 3 passes, 4 lanes); fixed by the file's format, not by the file.

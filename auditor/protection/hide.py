@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     import duckdb
 
-    from auditor.policy import Policy, Show
+    from auditor.protection.policy import Policy, Show
     from auditor.stage import Tables
 
 _MADE_IDS = {"annotation_id", "parent_id"}

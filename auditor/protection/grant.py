@@ -28,17 +28,17 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from auditor import hpke, seal
 from auditor.errors import AccessError, InputError
 from auditor.files import read_json
-from auditor.framing import base64_bytes, base64_text, lp
+from auditor.protection import hpke, seal
+from auditor.protection.framing import base64_bytes, base64_text, lp
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from auditor.identity import Identity
-    from auditor.recipient import Recipient
+    from auditor.protection.identity import Identity
+    from auditor.protection.recipient import Recipient
 
 FORMAT = "label-auditor/grant/v1"
 _LONGEST = 150  # characters of a file's name; longer ones end in a digest

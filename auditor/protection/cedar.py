@@ -8,16 +8,17 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from auditor import content, recipient
+from auditor import content
 from auditor.errors import InputError
-from auditor.framing import lp
+from auditor.protection import recipient
+from auditor.protection.framing import lp
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from auditor.policy import Policy
-    from auditor.recipient import Recipient
+    from auditor.protection.policy import Policy
+    from auditor.protection.recipient import Recipient
 
 
 @dataclass(frozen=True)

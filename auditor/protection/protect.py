@@ -23,11 +23,11 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from auditor import grant, hide, policy, seal
-from auditor.column_key import Sealing, keys_for
 from auditor.engines import duckdb as engine
 from auditor.errors import InputError
 from auditor.files import replacing, write_text
+from auditor.protection import grant, hide, policy, seal
+from auditor.protection.column_key import Sealing, keys_for
 from auditor.stage import Tables
 from auditor.tables import ROW_GROUP, TABLES, present_columns, quoted, write_parquet
 
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from duckdb import DuckDBPyConnection as Connection
 
-    from auditor.column_key import ColumnKey
-    from auditor.policy import Policy
+    from auditor.protection.column_key import ColumnKey
+    from auditor.protection.policy import Policy
 
 __all__ = ["Protected", "Sealing", "opened", "protect", "sealed_fields", "sealed_file"]
 

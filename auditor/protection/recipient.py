@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from auditor import hpke
 from auditor.errors import InputError, UsageError
-from auditor.framing import base64_bytes, base64_text, lp
+from auditor.protection import hpke
+from auditor.protection.framing import base64_bytes, base64_text, lp
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

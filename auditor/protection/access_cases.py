@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from auditor import access as policies
 from auditor.errors import AuditorError, InputError
+from auditor.protection import access as policies
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from auditor.access import Access
+    from auditor.protection.access import Access
 
 
 class Case(BaseModel):

@@ -18,14 +18,14 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from auditor.cedar import Access, file, load
 from auditor.errors import AccessError, UsageError
-from auditor.grant import Permitted
+from auditor.protection.cedar import Access, file, load
+from auditor.protection.grant import Permitted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from auditor.recipient import Recipient
+    from auditor.protection.recipient import Recipient
 
 __all__ = [
     "Access",

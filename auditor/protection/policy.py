@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-from auditor import hide
 from auditor.engines import duckdb as engine
 from auditor.errors import InputError, UsageError
-from auditor.hide import looks_personal, pseudonym
+from auditor.protection import hide
+from auditor.protection.hide import looks_personal, pseudonym
 from auditor.tables import TABLES, present_columns, write_parquet
 
 if TYPE_CHECKING:

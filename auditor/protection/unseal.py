@@ -12,11 +12,11 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from auditor import access as policies
-from auditor import grant, ledger, policy, seal
 from auditor.engines import duckdb as engine
 from auditor.errors import AccessError, InputError, UsageError
-from auditor.protect import FORMAT, sealed_fields, sealed_file, whole
+from auditor.protection import access as policies
+from auditor.protection import grant, ledger, policy, seal
+from auditor.protection.protect import FORMAT, sealed_fields, sealed_file, whole
 from auditor.stage import Tables
 from auditor.tables import ROW_GROUP, TABLES, literal, present_columns, quoted, write_parquet
 
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from duckdb import DuckDBPyConnection as Connection
 
-    from auditor.access import Access
-    from auditor.identity import Identity
+    from auditor.protection.access import Access
+    from auditor.protection.identity import Identity
 
 _HINT = "restore the data from DVC, or import the source again"
 

@@ -7,17 +7,17 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from auditor import access, classify, identity, policy, protect, vault
 from auditor.engines import duckdb as engine
 from auditor.errors import AuditorError, UsageError
+from auditor.protection import access, classify, identity, policy, protect, vault
 from auditor.tables import TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from auditor.identity import Identity
-    from auditor.policy import Policy
+    from auditor.protection.identity import Identity
+    from auditor.protection.policy import Policy
     from auditor.stage import Tables
     from auditor.workspace import Workspace
 

@@ -1,0 +1,1 @@
+"""Fields under protection: rules, policies, identities, keys, cells, the ledger. docs/protection.md says what is promised."""
