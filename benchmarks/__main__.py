@@ -157,7 +157,7 @@ def confident_many() -> Line:
 
 ALL: dict[str, Callable[[], Line | None]] = {
     "start_up": start_up, "coco": coco, "bccd": bccd, "ten": lambda: ten("twenty_five"), "all": lambda: ten("ours"), "contract": lambda: contract.contract(CACHE), "status": status,
-    "release": release, "view": view, "alpha": lambda: agreement.alpha(CACHE, _shape()), "pairs": lambda: agreement.pairs(CACHE, _shape()),
+    "release": release, "view": view, "alpha": lambda: agreement.alpha(CACHE, _shape()), "alpha_many": lambda: agreement.alpha_many(CACHE, _shape()), "pairs": lambda: agreement.pairs(CACHE, _shape()),
     "dawid_skene": dawid_skene, "consensus": consensus, "confident": lambda: confident("arrays"),
     "confident_tables": lambda: confident("ours"), "confident_many": confident_many,
 }  # fmt: skip

@@ -251,7 +251,7 @@ def test_an_entry_that_a_crash_cut_off_is_none(tmp_path):
 
 def test_writers_do_not_get_into_each_others_way(tmp_path):
     script = (
-        "import sys, datetime as dt; from pathlib import Path; from auditor import ledger\n"
+        "import sys, datetime as dt; from pathlib import Path; from auditor.protection import ledger\n"
         "for n in range(40): ledger.append(Path(sys.argv[1]), 'ada', dt.datetime.now(dt.UTC), {'who': sys.argv[2], 'n': n})"
     )
     running = [subprocess.Popen([sys.executable, "-c", script, str(tmp_path), str(number)]) for number in range(3)]
