@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import tomllib
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -117,6 +118,11 @@ def parse_tolerance(value: int | str) -> tuple[float, bool]:
     return float(value), False
 
 
+# Of one process: what a plan or a check's file says depends on nothing else than these texts.
+_READ: dict[tuple[str, str, str], dict[str, frozenset[str]]] = {}
+_LOADED: dict[tuple[str, str, Path, Path, bool], Check] = {}
+
+
 class Binder:
     """Empty typed tables and measures, against which checks are bound: tells what columns a query reads and returns."""
 
@@ -132,9 +138,16 @@ class Binder:
         self.con.execute(f"SET disabled_optimizers = '{keep}'")
         self.con.execute("SET enable_external_access = false")
         self.con.execute("SET lock_configuration = true")
+        self.schema = repr([(name, column, spec.type) for name, columns in self.known.items() for column, spec in columns.items()])
 
     def columns_read(self, sql: str, params: Mapping[str, ParamValue]) -> dict[str, frozenset[str]]:
         """Table -> columns that the query reads, from its plan with unused columns removed."""
+        asked = (self.schema, sql, repr(sorted(params.items())))
+        if asked not in _READ:
+            _READ[asked] = self._columns_read(sql, params)
+        return dict(_READ[asked])
+
+    def _columns_read(self, sql: str, params: Mapping[str, ParamValue]) -> dict[str, frozenset[str]]:
         row = self.con.execute(f"EXPLAIN (FORMAT json) {sql}", dict(params)).fetchone()
         assert row is not None
         found: dict[str, set[str]] = {}
@@ -183,6 +196,16 @@ def load(path: Path, folder: Path, binder: Binder, *, builtin: bool) -> Check:
         sql = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise CheckFileError(f"{where}: cannot be read as UTF-8 text", "save the file as UTF-8") from error
+    cases = _cases(path, where)
+    known = (binder.schema, sql, path, folder, builtin)
+    if known in _LOADED and _LOADED[known].cases == cases:
+        return _LOADED[known]
+    _LOADED[known] = done = _verified(sql, cases, path, folder, binder, builtin=builtin)
+    return done
+
+
+def _verified(sql: str, cases: tuple[dict[str, Any], ...], path: Path, folder: Path, binder: Binder, *, builtin: bool) -> Check:
+    where = path.name if builtin else str(path)
     header = _header(sql, where)
     params = {name: param.value for name, param in header.params.items()}
     parsed = inspect(binder.con, sql, binder.known, where)
@@ -202,7 +225,6 @@ def load(path: Path, folder: Path, binder: Binder, *, builtin: bool) -> Check:
     unknown = [name for name in header.optional if not _known_column(name, binder)]
     if unknown:
         raise CheckFileError(f"{where}: optional names no column: {', '.join(unknown)}", "write table.column, or a table")
-    cases = _cases(path, where)
     identity = path.relative_to(folder).with_suffix("").as_posix()
     return Check(identity, header, sql, reads, columns, builtin, path, cases, looks_with)
 
@@ -281,6 +303,9 @@ def _verify_columns(header: Header, columns: tuple[str, ...], where: str) -> Non
         raise CheckFileError(f"{where}: the result has two columns {twice[0]!r}", "rename one of them")
 
 
+_toml = cache(tomllib.loads)
+
+
 def _cases(path: Path, where: str) -> tuple[dict[str, Any], ...]:
     beside = path.with_suffix(".toml")
     if not beside.is_file():
@@ -289,7 +314,7 @@ def _cases(path: Path, where: str) -> tuple[dict[str, Any], ...]:
             f"write {beside.name} with a case that finds and one that does not",
         )
     try:
-        cases = tomllib.loads(beside.read_text(encoding="utf-8")).get("case", [])
+        cases = _toml(beside.read_text(encoding="utf-8")).get("case", [])
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise CheckFileError(f"{beside.name}: {error}", "correct the TOML") from error
     numbers = [case.get("finds") for case in cases]
