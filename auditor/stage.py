@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from auditor import clash
-from auditor.tables import TABLES, Table, literal, present_columns, quoted, select_typed, write_parquet
+from auditor.tables import TABLES, Table, group_rows, literal, present_columns, quoted, select_typed, write_parquet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -191,7 +191,8 @@ class Stage:
         rows = {}
         for name, table in TABLES.items():
             used = set(self._used(name)) if name == "annotation" else set(table.columns)
-            write_parquet(self.con, select_typed(f"all_{name}", used, table.columns), table.key, paths[name])
+            typed = select_typed(f"all_{name}", used, table.columns)
+            write_parquet(self.con, typed, table.key, paths[name], group_rows(self.con, f"({typed})", name))
             rows[name] = self._one(f"SELECT count(*) FROM all_{name}")
         media = None
         if self._one("SELECT count(*) FROM media_file"):

@@ -56,6 +56,7 @@ class Table:
 
 
 ROW_GROUP = 122_880  # rows
+_GROUP_NUMBERS = 1 << 24  # numbers in the lists of a row group
 _ATTRIBUTES = Column("MAP(VARCHAR, VARCHAR)", "anything else the source says of it, by name")
 _PEOPLE = "map a column to annotator_id"
 _MEDIA = "give --media FOLDER"
@@ -238,11 +239,29 @@ def select_typed(relation: str, present: set[str], columns: Mapping[str, Column]
     return f"SELECT {', '.join(parts)} FROM {relation}"
 
 
-def write_parquet(con: duckdb.DuckDBPyConnection, query: str, key: tuple[str, ...], path: Path) -> None:
+def group_rows(con: duckdb.DuckDBPyConnection, relation: str, name: str) -> int:
+    """Rows of a row group of the table `name`, whose rows `relation` holds: fewer where vectors are long.
+
+    Whoever reads holds a whole row group for each thread: of a thousand classes 122,880 rows are half a gigabyte.
+    """
+    lists = [column for column, spec in TABLES[name].columns.items() if spec.type == "FLOAT[]"]
+    longest = con.sql(f"SELECT {', '.join(f'max(len({quoted(column)}))' for column in lists)} FROM {relation}") if lists else None
+    width = max((size or 1 for size in (longest.fetchone() or ())), default=1) if longest else 1
+    return max(2048, min(ROW_GROUP, _GROUP_NUMBERS // width))
+
+
+def write_parquet(con: duckdb.DuckDBPyConnection, query: str, key: tuple[str, ...], path: Path, group: int = ROW_GROUP) -> None:
     """Write a query's rows to `path` as Parquet, ordered by their unique key, all or nothing.
 
     The bytes depend on the rows alone, not on threads or on the order they came in (`key` must be unique; empty where the rows
     come in a fixed order, as from one Arrow stream).
+
+    Args:
+        con: knows what the query reads.
+        query: a SELECT.
+        key: what the rows are ordered by.
+        path: where.
+        group: rows of a row group.
     """
     from auditor.files import replacing
 
@@ -250,7 +269,7 @@ def write_parquet(con: duckdb.DuckDBPyConnection, query: str, key: tuple[str, ..
     with replacing(path) as temporary:
         con.execute(
             f"COPY ({query}{order}) TO {literal(str(temporary))} "
-            f"(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE {ROW_GROUP}, USE_TMP_FILE false)"
+            f"(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE {group}, USE_TMP_FILE false)"
         )
 
 

@@ -62,7 +62,13 @@ def generate(folder: Path, rows: int = ROWS, classes: int = CLASSES, *, arrays: 
     con = engine.connect(folder, "4GB", threads=1)
     con.register("made", pa.RecordBatchReader.from_batches(schema, tables()))
     # Made in the order of the key.
-    write_parquet(con, select_typed("made", set(schema.names), TABLES["prediction"].columns), (), folder / "prediction.parquet")
+    write_parquet(
+        con,
+        select_typed("made", set(schema.names), TABLES["prediction"].columns),
+        (),
+        folder / "prediction.parquet",
+        max(2048, (1 << 24) // classes),
+    )
     given = np.concatenate(labels)
     np.save(folder / "labels.npy", given)
     con.register("given", pa.table({"label": given}))
