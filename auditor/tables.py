@@ -245,8 +245,10 @@ def group_rows(con: duckdb.DuckDBPyConnection, relation: str, name: str) -> int:
     Whoever reads holds a whole row group for each thread: of a thousand classes 122,880 rows are half a gigabyte.
     """
     lists = [column for column, spec in TABLES[name].columns.items() if spec.type == "FLOAT[]"]
-    longest = con.sql(f"SELECT {', '.join(f'max(len({quoted(column)}))' for column in lists)} FROM {relation}") if lists else None
-    width = max((size or 1 for size in (longest.fetchone() or ())), default=1) if longest else 1
+    if not lists:
+        return ROW_GROUP
+    longest = con.execute(f"SELECT {', '.join(f'max(len({quoted(column)}))' for column in lists)} FROM {relation}").fetchone()
+    width = max(size or 1 for size in longest or (1,))
     return max(2048, min(ROW_GROUP, _GROUP_NUMBERS // width))
 
 

@@ -310,6 +310,10 @@ def test_predictions_long_wide_and_array_agree(tmp_path: Path) -> None:
         tables = tables_of(path, tmp_path / file.stem, predictions=file)
         assert rows(tables, query) == [("a", ["cat", "dog"], [0.5, 0.5]), ("b", ["cat", "dog"], [0.25, 0.75])]
         assert rows(tables, "SELECT model FROM model") == [(file.stem,)]
+        # Scores that were brought to a sum of 1 are mentioned, rows that have it are not.
+        off = {"wide": "1 of 2", "array": "2 of 2"}.get(file.stem)
+        said = [note for note in tables.notes if "do not sum to 1" in note]
+        assert [note.startswith(f"{off} rows of {file.name}") for note in said] == ([True] if off else [])
 
 
 @pytest.mark.parametrize(

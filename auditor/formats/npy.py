@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
+OFF = 0.02  # a sum of probabilities that is no slip of rounding: half precision errs by less
 ROWS = 100_000
 MAGIC = b"\x93NUMPY"
 
@@ -58,8 +59,10 @@ def load_npy(path: Path) -> np.ndarray[Any, Any]:
     return array
 
 
-def load_probabilities(path: Path, rows: int, *, exclusive: bool = True) -> np.ndarray[Any, Any]:
-    """A checked array of `rows` x k probabilities; not yet normalised. Where labels do not exclude each other, all may be 0.
+def load_probabilities(path: Path, rows: int, *, exclusive: bool = True) -> tuple[np.ndarray[Any, Any], int]:
+    """A checked array of `rows` x k probabilities, not yet normalised, and how many rows are off a sum of 1 by over `OFF`.
+
+    Where labels do not exclude each other, all may be 0.
 
     Raises:
         InputError: wrong shape, or a row that holds NaN, infinity or a negative number, or only zeros; names the row.
@@ -74,8 +77,10 @@ def load_probabilities(path: Path, rows: int, *, exclusive: bool = True) -> np.n
         raise InputError(path, "", f"its shape is {shape}, not rows x classes", "give one column per class, at least two")
     if array.shape[0] != rows:
         raise InputError(path, "", f"has {array.shape[0]:,} rows for {rows:,} items", "give one row per item, in the same order")
+    off = 0
     for start in range(0, rows, ROWS):
         block = np.asarray(array[start : start + ROWS], dtype=np.float64)
+        off += int((np.abs(block.sum(axis=1) - 1) > OFF).sum())
         for wrong, what, hint in (
             (~np.isfinite(block).all(axis=1), "holds NaN or infinity", "predict this row again"),
             ((block < 0).any(axis=1), "holds a negative number", "are these logits? apply softmax first"),
@@ -83,7 +88,7 @@ def load_probabilities(path: Path, rows: int, *, exclusive: bool = True) -> np.n
         ):
             if wrong.any():
                 raise InputError(path, f"row {start + int(wrong.argmax())} (from 0)", what, hint)
-    return array
+    return array, off
 
 
 def probability_batches(array: np.ndarray[Any, Any], *, exclusive: bool = True) -> pa.RecordBatchReader:

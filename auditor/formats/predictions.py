@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from auditor.errors import InputError
 from auditor.formats.mapping import ITEM, LABEL, Plan, by_name, listed, shown
-from auditor.formats.npy import MAGIC, load_probabilities, probability_batches
+from auditor.formats.npy import MAGIC, OFF, load_probabilities, probability_batches
 from auditor.formats.scan import check_text, opened
 from auditor.formats.synonyms import plain
 from auditor.formats.tabular import Loaded, load
@@ -108,7 +108,9 @@ def _from_array(
             f"an array needs one row per item, but {source.path.name} has {rows:,} rows for {unique:,} items",
             "give a table: item_id and one column per class",
         )
-    array = load_probabilities(path, rows, exclusive=exclusive)
+    array, off = load_probabilities(path, rows, exclusive=exclusive)
+    if exclusive:
+        _tell_sums(stage, path, off, rows)
     classes = class_names(stage, path, labels, array.shape[1], classes)
     con.register("prediction_arrow", probability_batches(array, exclusive=exclusive))
     stage.add(
@@ -118,6 +120,14 @@ def _from_array(
     )
     con.unregister("prediction_arrow")
     return classes
+
+
+def _tell_sums(stage: Stage, path: Path, off: int, rows: int) -> None:
+    if off:
+        stage.note(
+            f"{off:,} of {rows:,} rows of {path.name} do not sum to 1: each is divided by its sum (are these scores of a softmax, "
+            "of one label an item?)"
+        )
 
 
 def class_names(stage: Stage, path: Path, labels: str, width: int, classes: list[str]) -> list[str]:
@@ -199,6 +209,9 @@ def _from_table(
         raise InputError(path, "", "none of its items is one of the source's", "give predictions with the same item ids")
     if known < rows:
         stage.note(f"{rows - known:,} of {rows:,} predictions are about items that the source does not hold: left out")
+    if exclusive:
+        off, _ = _pair(stage, f"SELECT count(*) FILTER (abs(list_sum(probs) - 1) > {OFF}), 0 FROM prediction_row")
+        _tell_sums(stage, path, off, rows)
     stage.add(
         "prediction",
         f"SELECT item_id, {literal(task)} AS task, {literal(path.stem)} AS model, "
