@@ -85,7 +85,8 @@ def test_perfect_agreement_one_label_and_missing_answers(tmp_path):
     ]
     found = coefficients(measured.of_rows(tmp_path, annotation=rows))
     assert found["perfect", "alpha_nominal"]["value"] == found["perfect", "fleiss_kappa"]["value"] == 1
-    assert found["one label", "alpha_nominal"]["value"] is None
+    assert found["one label", "alpha_nominal"]["value"] == found["one label", "gwet_ac1"]["value"] == 1
+    assert found["one label", "alpha_nominal"]["low"] is None
     assert "one label" in found["one label", "alpha_nominal"]["reason"]
     assert found["one label", "percent"]["value"] == 1
     assert found["missing", "alpha_nominal"]["value"] == 1

@@ -32,7 +32,8 @@ REPLICATES = 1000  # bootstrap samples
 BOOTSTRAP_PATTERNS = 10_000
 _CHUNK = 1 << 22  # numbers held at once
 Z95 = 1.959963984540054
-ONE_LABEL = "all votes are for one label: chance agreement is complete too"
+# 1 - 0 / 0: all agree, and would by chance too. Perfect agreement is 1; the reason, and no interval, say how little that means.
+ONE_LABEL = "all votes are for one label: chance agreement is complete too, so there is no interval"
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,7 @@ def _ready(metric: str, patterns: Patterns, apart: Likeness | None) -> tuple[_Su
     items = patterns.items.astype(np.float64)
     totals = np.asarray(patterns.counts.T @ items)
     if metric != "percent" and np.count_nonzero(totals) < 2:
-        return Coefficient(None, reason=ONE_LABEL)
+        return Coefficient(1.0, reason=ONE_LABEL)
     try:
         return _Sums(metric, patterns, apart or distance(metric, patterns, totals)), items
     except ValueError as error:

@@ -132,7 +132,7 @@ def _extent(patterns: Patterns) -> tuple[int, int, int]:
 
 
 def _told(got: Coefficient, extent: tuple[int, int, int, int], of: str) -> tuple[object, ...]:
-    if got.value is not None and extent[0] < MIN_ITEMS:
+    if got.value is not None and got.reason is None and extent[0] < MIN_ITEMS:
         got = Coefficient(got.value, reason=f"no interval from fewer than {MIN_ITEMS} items with {of}")
     return got.value, got.low, got.high, *extent, got.reason
 
