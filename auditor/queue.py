@@ -3,6 +3,7 @@
 Expected gain of a look = probability that the label is wrong x probability that a look sets it right.
 
 - Wrong, of an item that people voted on: 1 - ActiveLab's score, from the consensus' probability, the votes, and one more answer.
+- Wrong, of numbers, objects and transcripts: see `auditor.disputed`.
 - Wrong, of an annotation that nobody else voted on, where a model judges it: the same, from the model's probability of the label.
 - Wrong, of what checks found something about: how often these checks are right, from what people said of their findings; 0.5 of
   those of which nothing is known. The largest of these counts: they look at the same evidence and are not multiplied.
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from auditor import gate, results, review
+from auditor import disputed, gate, results, review
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -196,8 +197,11 @@ def _units(of: Results, notes: list[str]) -> None:
         "(item_id VARCHAR, task VARCHAR, label VARCHAR, votes BIGINT, entropy DOUBLE, score DOUBLE)"
     )
     votes, consensus = of.view("item_vote"), of.view("consensus")
+    said = disputed.add(of)
+    notes += said
     if not votes and not consensus:
-        notes.append("no votes are known: no item is ranked by its consensus")
+        if not said:
+            notes.append("no votes are known: no item is ranked by its consensus")
         return
     if not votes:
         con.execute(
@@ -206,15 +210,16 @@ def _units(of: Results, notes: list[str]) -> None:
             "NULL::BIGINT AS votes, NULL::DOUBLE AS entropy WHERE false"
         )
     told = _consensus(con, consensus)
-    # What the consensus leaves out (labels of which several are true, numbers, single votes) goes by the share of the first answer.
+    # What the consensus leaves out (labels of which several are true, single votes) goes by the share of the first answer.
     con.execute(
         "CREATE OR REPLACE TEMP VIEW agreed AS SELECT * FROM consented UNION ALL BY NAME SELECT item_id, task, top AS label, "
-        "top_share AS probability, votes, 0 AS model FROM item_vote WHERE votes > 0 AND (item_id, task) NOT IN "
-        "(SELECT (item_id, task) FROM consented)"
+        "top_share AS probability, votes, 0 AS model FROM item_vote WHERE votes > 0 AND task IN (SELECT task FROM classes) "
+        "AND (item_id, task) NOT IN (SELECT (item_id, task) FROM consented)"
     )
     if con.execute("SELECT count(*) FROM agreed").fetchall() != con.execute("SELECT count(*) FROM consented").fetchall():
         told.append("majority")
-    notes.append(f"consensus by {', '.join(told)}")
+    if told:
+        notes.append(f"consensus by {', '.join(told)}")
     score = _SCORE.format(quality="a.probability", weights="greatest(a.votes, 1)", model="a.model")
     con.execute(
         f"INSERT INTO unit SELECT a.item_id, a.task, a.label, a.votes, v.entropy, {score} FROM agreed AS a "

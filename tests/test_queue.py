@@ -17,6 +17,7 @@ from cleanlab.internal.multiannotator_utils import find_best_temp_scaler, temp_s
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from auditor import api, passing, queue, repair, results, review, settings
 from auditor.cli import cli
@@ -122,6 +123,43 @@ def test_divided_items_come_first_and_time_counts(tmp_path):
     assert first.entropy == pytest.approx(0.9709505944546686)
     assert [row.per_minute for row in made.rows] == sorted((row.per_minute for row in made.rows), reverse=True)
     assert made.total == 24
+
+
+def test_numbers_on_which_people_differ_come_first(tmp_path):
+    source = tmp_path / "v.csv"
+    rows = [f"i{n},p{p},{(1 + 4 * (p % 2)) if n == 5 else 1 + n % 5}" for n in range(30) for p in range(6)]
+    source.write_text("item_id,annotator_id,value\n" + "\n".join(rows) + "\n")
+    with results.opened(request(source), None, quiet) as of:
+        made = queue.rank(of)
+        (wrong,), (other,) = of.con.execute("SELECT 1 - score FROM unit ORDER BY score LIMIT 2").fetchall()
+    first = made.rows[0]
+    assert (first.item_id, first.given, first.votes) == ("i5", "3", 6)
+    # Six answers of which half are 1 and half 5, a pooled deviation of 0.4: t = 0.5 / (s / sqrt(6)) on 9 degrees of freedom.
+    spread = ((5 * 4.8 + 4 * 0.4**2) / 9) ** 0.5
+    assert wrong == pytest.approx(2 * stats.t.sf(0.5 / (spread / 6**0.5), 9), rel=1e-6)
+    assert other < wrong / 3
+    assert not any("majority" in note for note in made.notes)
+
+
+def test_objects_on_which_people_differ_come_first(tmp_path):
+    source = tmp_path / "v.csv"
+    rows = [
+        f"d{n},p{p},{start + 1000 * (n == 4 and p == 1 and start == 0)},{start + 1000 * (n == 4 and p == 1 and start == 0) + 9},a"
+        for n in range(8)
+        for p in range(2)
+        for start in (0, 20)
+    ]
+    source.write_text("item_id,annotator_id,start_char,end_char,label\n" + "\n".join(rows) + "\n")
+    with results.opened(request(source), None, quiet) as of:
+        made = queue.rank(of)
+    assert (made.rows[0].item_id, made.rows[0].wrong, made.rows[0].votes) == ("d4", 0.5, 2)
+    assert {row.item_id for row in made.rows if row.why == "consensus"} == {"d4"}
+
+
+def test_settings_that_would_do_nothing_are_refused(tmp_path):
+    (tmp_path / "a").mkdir()
+    _, stderr = invoke("queue", "--audit", tmp_path / "a", "--classes", __file__, code=2)
+    assert "--classes says how SOURCE is read" in stderr
 
 
 def test_what_is_lacking_is_said(tmp_path):

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from auditor.cli import seal
 from auditor.cli.options import FILE, FOLDER, reading, request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from auditor.api import Request
     from auditor.review import Answer
@@ -35,8 +36,22 @@ def asked_of(sources: tuple[Path, ...], audit: Path | None, **options: Any) -> R
     """The audit that sources ask for; None where there are none."""
     if sources and audit is not None:
         raise click.UsageError("give SOURCE or --audit DIR, not both")
+    if not sources:
+        _refuse_unused(options)
     more = {"only": (), "out": Path("audit"), "audience": "internal", "as_of": None, "link": ""}
     return request(sources, **options, **more) if sources else None
+
+
+def _refuse_unused(options: Iterable[str]) -> None:
+    """Options that say how sources are read or judged do nothing without one: results are as their audit made them.
+
+    Raises:
+        click.UsageError: one of them was given.
+    """
+    context = click.get_current_context()
+    for option in context.command.params:
+        if option.name in options and context.get_parameter_source(option.name) == ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"{option.opts[0]} says how SOURCE is read and judged: give SOURCE, or audit with it anew")
 
 
 def say(text: str, notes: list[str]) -> None:
