@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from auditor.measures._stats import benjamini_hochberg, clustered, difference, exchanged
+from auditor.measures._stats import Z95, benjamini_hochberg, clustered, difference, exchanged
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -38,7 +38,7 @@ def compare(table: pa.Table, family: tuple[str, ...], effect: str) -> dict[str, 
         effect: "h" for Cohen's h of two shares, "d" for a difference over the standard deviation between the clusters.
 
     Returns:
-        rate, rest, difference, low, high (Welch's), effect, p (the larger of the two tests'), q, each of shape (rows,); NaN where a
+        rate, rest, difference, low, high (of the test that decides), effect, p (the larger of the two tests'), q, each of shape (rows,); NaN where a
         group or the rest has fewer than 2 clusters.
     """
     group = [np.asarray(table[name].to_numpy(), dtype=np.float64) for name in MOMENTS]
@@ -48,6 +48,7 @@ def compare(table: pa.Table, family: tuple[str, ...], effect: str) -> dict[str, 
     other, other_variance = clustered(*rest[:6])
     gap, low, high, p = difference((rate, variance, group[0]), (other, other_variance, rest[0]))
     p = np.maximum(p, by_lot(group, everyone))
+    low, high = widened(gap, high - gap, p)
     with np.errstate(invalid="ignore", divide="ignore"):
         if effect == "h":
             size = 2 * np.arcsin(np.sqrt(np.clip(rate, 0, 1))) - 2 * np.arcsin(np.sqrt(np.clip(other, 0, 1)))
@@ -62,6 +63,27 @@ def compare(table: pa.Table, family: tuple[str, ...], effect: str) -> dict[str, 
     for code in np.unique(codes):
         q[codes == code] = benjamini_hochberg(p[codes == code])
     return {"rate": rate, "rest": other, "difference": gap, "low": low, "high": high, "effect": size, "p": p, "q": q}
+
+
+def widened(gap: np.ndarray, half: np.ndarray, p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A 95 % interval that holds 0 exactly where p is above 0.05: Welch's, or wider where the lot finds the difference less sure.
+
+    Args:
+        gap: the difference, shape (n,).
+        half: half of Welch's interval, shape (n,).
+        p: the larger of the two tests' p values, shape (n,).
+
+    >>> low, high = widened(np.array([-0.4]), np.array([0.2]), np.array([0.057]))
+    >>> low.round(3).tolist(), high.round(3).tolist()
+    ([-0.812], [0.012])
+    """
+    from scipy.special import ndtri
+
+    with np.errstate(invalid="ignore", divide="ignore"):
+        score = -ndtri(p / 2)
+        wide = np.where(score > 0, np.abs(gap) * Z95 / score, np.inf)
+    half = np.where(np.isfinite(wide), np.maximum(half, wide), half)
+    return gap - half, gap + half
 
 
 def by_lot(group: list[np.ndarray], everyone: list[np.ndarray]) -> np.ndarray:
