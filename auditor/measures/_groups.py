@@ -38,8 +38,8 @@ def compare(table: pa.Table, family: tuple[str, ...], effect: str) -> dict[str, 
         effect: "h" for Cohen's h of two shares, "d" for a difference over the standard deviation between the clusters.
 
     Returns:
-        rate, rest, difference, low, high (of the test that decides), effect, p (the larger of the two tests'), q, each of shape (rows,); NaN where a
-        group or the rest has fewer than 2 clusters.
+        rate, rest, difference, low, high (of the test that decides), effect, p (the larger of the two), q, each of shape (rows,);
+        NaN where a group or the rest has fewer than 2 clusters.
     """
     group = [np.asarray(table[name].to_numpy(), dtype=np.float64) for name in MOMENTS]
     everyone = [np.asarray(table[f"all_{name}"].to_numpy(), dtype=np.float64) for name in MOMENTS]
