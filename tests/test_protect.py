@@ -23,6 +23,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
 
 from auditor import measure
+from auditor import content
 from auditor.check import Binder
 from auditor.errors import AccessError, InputError, UsageError
 from auditor.protection import access, classify, grant, hpke, ledger, policy, protect, seal, unseal
@@ -172,7 +173,7 @@ def test_sealing_needs_a_workspace(tmp_path):
 
 def test_without_sealed_fields_it_needs_nothing(tmp_path):
     clear = stage_tables(tmp_path / "clear", annotation=[{"item_id": "i", "annotator_id": "w1", "label": "x"}])
-    rules = policy.load(Path(policy.__file__).parent.parent / "policies" / "fields.toml")
+    rules = policy.load(content.folder("policies") / "fields.toml")
     done = protect.protect(clear, rules, KEY, stable=True, folder=tmp_path / "out", work=tmp_path)
     assert done.sealed == {}
     assert done.grants == ()
@@ -542,7 +543,7 @@ def test_unclassified_attributes_are_listed_with_a_proposal(tmp_path):
         "item": [{"item_id": "i", "attributes": {"camera": "c", "patient_age": "7", "area": "1"}}],
     }
     clear = stage_tables(tmp_path / "clear", **rows)
-    rules = policy.load(Path(policy.__file__).parent.parent / "policies" / "fields.toml")
+    rules = policy.load(content.folder("policies") / "fields.toml")
     found = classify.unclassified(clear, rules, tmp_path)
     assert {one.field: one.sensitivity for one in found} == {
         "item.attributes.camera": "internal",
@@ -552,7 +553,7 @@ def test_unclassified_attributes_are_listed_with_a_proposal(tmp_path):
         "annotator.attributes.zodiac": "personal",
     }
     (tmp_path / "more.toml").write_text(classify.lines(found), encoding="utf-8")
-    more = policy.load(Path(policy.__file__).parent.parent / "policies" / "fields.toml", tmp_path / "more.toml")
+    more = policy.load(content.folder("policies") / "fields.toml", tmp_path / "more.toml")
     assert classify.unclassified(clear, more, tmp_path) == ()
 
 
