@@ -13,7 +13,6 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import duckdb
 import pyarrow as pa
@@ -22,8 +21,7 @@ import pytest
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
 
-from auditor import measure
-from auditor import content
+from auditor import content, measure
 from auditor.check import Binder
 from auditor.errors import AccessError, InputError, UsageError
 from auditor.protection import access, classify, grant, hpke, ledger, policy, protect, seal, unseal
