@@ -200,12 +200,13 @@ def load(path: Path, folder: Path, binder: Binder, *, builtin: bool) -> Check:
     known = (binder.schema, sql, path, folder, builtin)
     if known in _LOADED and _LOADED[known].cases == cases:
         return _LOADED[known]
-    _LOADED[known] = done = _verified(sql, cases, path, folder, binder, builtin=builtin)
+    _LOADED[known] = done = _verified(sql, cases, path, folder, binder, builtin=builtin, where=where)
     return done
 
 
-def _verified(sql: str, cases: tuple[dict[str, Any], ...], path: Path, folder: Path, binder: Binder, *, builtin: bool) -> Check:
-    where = path.name if builtin else str(path)
+def _verified(
+    sql: str, cases: tuple[dict[str, Any], ...], path: Path, folder: Path, binder: Binder, *, builtin: bool, where: str
+) -> Check:
     header = _header(sql, where)
     params = {name: param.value for name, param in header.params.items()}
     parsed = inspect(binder.con, sql, binder.known, where)

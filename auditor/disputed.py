@@ -1,9 +1,9 @@
 """How probable it is that what stands of an item is wrong, where people answer with numbers, objects or transcripts.
 
 - Numbers: the probability that the mean of the people's answers lies off the item's true one by more than half a step of the
-  scale (of more than `MOST_STEPS` different answers, which are measurements: by more than people usually differ), from its standard
-  error. The variance is the item's own, drawn towards the task's by `PRIOR` degrees of freedom: two people who agree by luck do not
-  make it 0.
+  scale, from its standard error. Where the items' lowest and highest answers take more than `MOST_CATEGORIES` values, they are
+  measurements, and what people usually differ by stands in for half a step. The variance is the item's own, drawn towards the
+  task's by `PRIOR` degrees of freedom: two people who agree by luck do not make it 0.
 - Boxes, spans, segments: the share of objects for which another person who looked has no counterpart, or another label.
 - Transcripts: the share of words in which a transcript differs from what the others agree on, in the mean of its people.
 """
@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from auditor.measures.agreement import MOST_CATEGORIES
+
 if TYPE_CHECKING:
     import numpy.typing as npt
 
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
     Floats = npt.NDArray[np.float64]
 
 PRIOR = 4.0
-MOST_STEPS = 50
 _NUMBERS = "SELECT item_id, task, votes, mean, lowest, highest, coalesce(deviation, 0) AS deviation, usual FROM item_rating"
 _OBJECTS = """
 INSERT INTO unit
@@ -86,7 +87,7 @@ def tolerated(answers: Floats, usual: Floats) -> Floats:
     [0.5]
     """
     steps = np.unique(answers[np.isfinite(answers)])
-    if 2 <= len(steps) <= MOST_STEPS:
+    if 2 <= len(steps) <= MOST_CATEGORIES:
         return np.full(len(usual), float(np.median(np.diff(steps))) / 2)
     return usual
 

@@ -99,8 +99,8 @@ def summarise(session: Session, con: Connection, lacks: Mapping[str, Lack | None
     agreement = rows(
         "agreement",
         "SELECT task, metric, value, low, high, items FROM read_parquet([?]) "
-        # A coefficient of so few items that it has no interval is no headline.
-        "WHERE metric LIKE 'alpha_%' AND low IS NOT NULL "
+        # A coefficient of so few items that it has no interval is no headline; one label for all has none however many they are.
+        "WHERE metric LIKE 'alpha_%' AND (low IS NOT NULL OR (prevalence = 1 AND items >= 10)) "
         "ORDER BY items DESC, task, metric <> 'alpha_ordinal', metric <> 'alpha_nominal', metric",
     )
     confusion = rows(

@@ -248,7 +248,15 @@ def group_rows(con: duckdb.DuckDBPyConnection, relation: str, name: str) -> int:
     if not lists:
         return ROW_GROUP
     longest = con.execute(f"SELECT {', '.join(f'max(len({quoted(column)}))' for column in lists)} FROM {relation}").fetchone()
-    width = max(size or 1 for size in longest or (1,))
+    return rows_of(max(size or 1 for size in longest or (1,)))
+
+
+def rows_of(width: int) -> int:
+    """Rows of a row group whose rows hold lists of `width` numbers.
+
+    >>> rows_of(10), rows_of(1000)
+    (122880, 16777)
+    """
     return max(2048, min(ROW_GROUP, _GROUP_NUMBERS // width))
 
 

@@ -41,7 +41,7 @@ def generate(folder: Path, rows: int = ROWS, classes: int = CLASSES, *, arrays: 
     import pyarrow as pa
 
     from auditor.engines import duckdb as engine
-    from auditor.tables import TABLES, select_typed, write_parquet
+    from auditor.tables import TABLES, rows_of, select_typed, write_parquet
 
     folder.mkdir(parents=True, exist_ok=True)
     schema = pa.schema({"item_id": pa.string(), "task": pa.string(), "model": pa.string(), "probs": pa.list_(pa.float32())})
@@ -67,7 +67,7 @@ def generate(folder: Path, rows: int = ROWS, classes: int = CLASSES, *, arrays: 
         select_typed("made", set(schema.names), TABLES["prediction"].columns),
         (),
         folder / "prediction.parquet",
-        max(2048, (1 << 24) // classes),
+        rows_of(classes),
     )
     given = np.concatenate(labels)
     np.save(folder / "labels.npy", given)

@@ -118,6 +118,18 @@ def test_probabilities_are_renormalised_and_gold_is_read(tmp_path: Path) -> None
     assert rows(tables, "SELECT item_id, label FROM annotation WHERE source = 'gold'") == [("0", "cat")]
 
 
+def test_row_groups_of_many_classes_are_short(tmp_path: Path) -> None:
+    """Else whoever reads them holds half a gigabyte for each thread."""
+    import pyarrow.parquet as pq
+
+    width, count = 8192, 2100
+    probs = np.full((count, width), 1 / width, dtype=np.float16)
+    given = save(tmp_path, [str(n % 2) for n in range(count)])
+    tables = tables_of(given, tmp_path, predictions=save(tmp_path, probs, "net.npy"))
+    assert pq.read_metadata(tables.paths["prediction"]).num_row_groups == 2
+    assert pq.read_metadata(tables.paths["annotation"]).num_row_groups == 1
+
+
 @pytest.mark.parametrize(
     ("probs", "what"),
     [

@@ -156,6 +156,18 @@ def test_objects_on_which_people_differ_come_first(tmp_path):
     assert {row.item_id for row in made.rows if row.why == "consensus"} == {"d4"}
 
 
+def test_transcripts_on_which_people_differ_come_first(tmp_path):
+    source = tmp_path / "v.csv"
+    said = {True: ("one two three four", "one two three four", "five six seven eight"), False: ("a b c d",) * 3}
+    rows = [f"t{n},p{p},{said[n == 3][p]}" for n in range(8) for p in range(3)]
+    source.write_text("item_id,annotator_id,transcript\n" + "\n".join(rows) + "\n")
+    with results.opened(request(source), None, quiet) as of:
+        made = queue.rank(of)
+    assert (made.rows[0].item_id, made.rows[0].votes) == ("t3", 3)
+    assert {row.item_id for row in made.rows if row.why == "consensus"} == {"t3"}
+    assert any("transcripts are ranked by" in note for note in made.notes)
+
+
 def test_settings_that_would_do_nothing_are_refused(tmp_path):
     (tmp_path / "a").mkdir()
     _, stderr = invoke("queue", "--audit", tmp_path / "a", "--classes", __file__, code=2)

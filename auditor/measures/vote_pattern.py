@@ -68,7 +68,7 @@ def _counted(item: Ints, task: Ints, label: Ints) -> pa.Table:
 
     unit = units(item, task)
     if len(unit) and (unit[1:] < unit[:-1]).any():
-        by = np.argsort(unit, kind="stable")
+        by = order(unit)
         unit, task, label = unit[by], task[by], label[by]
     head = np.flatnonzero(starts(unit))
     size = np.diff(head, append=len(unit))

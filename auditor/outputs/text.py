@@ -68,7 +68,8 @@ def _headline(audit: Audit, width: int) -> list[str]:
         parts.append(f"{percent(figures.labelled_twice)} labelled twice")
     if figures.agreement:
         first = figures.agreement[0]
-        interval = f" [{first.low:.2f}, {first.high:.2f}]" if first.low is not None and first.high is not None else ""
+        known = first.low is not None and first.high is not None
+        interval = f" [{first.low:.2f}, {first.high:.2f}]" if known else ", all answers alike"
         parts.append(f"alpha ({first.coefficient}) {first.alpha:.2f}{interval}")
     # Figures are not torn: a line breaks between them only.
     whole = " · ".join(part.replace(" ", _STUCK) for part in parts)
