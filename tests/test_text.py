@@ -93,6 +93,7 @@ def test_perfect_agreement_on_one_label_is_told_as_such(tmp_path):
     (tmp_path / "v.csv").write_text("item_id,annotator_id,label\n" + "".join(f"i{n},p{p},x\n" for n in range(12) for p in range(3)))
     shown = click.unstyle(text.summary(auditor.audit(tmp_path / "v.csv", out=tmp_path / "audit"), 200))
     assert "alpha (nominal) 1.00, all answers alike" in shown.replace("\xa0", " ")
+    assert "1.00 <small>all answers alike</small>" in (tmp_path / "audit" / "report.html").read_text()
 
 
 def test_gold_that_changes_nothing_is_said(tmp_path):
